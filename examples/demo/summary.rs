@@ -1,0 +1,140 @@
+//! What came of it: a row per act, and the count of calls from the simulator's ledger.
+
+use crate::harness::condition;
+use crate::live::text;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// One act, after its end.
+pub struct Act {
+    /// Kind of its request.
+    pub kind: &'static str,
+    /// Name of its request.
+    pub name: &'static str,
+    /// The call that it should have made, once.
+    pub operation: &'static str,
+    /// The request, as the API server shows it.
+    pub object: Value,
+    /// Real time from the apply to the end.
+    pub seconds: f64,
+}
+
+impl Act {
+    fn status(&self) -> &Value {
+        &self.object["status"]
+    }
+
+    fn succeeded(&self) -> bool {
+        condition(&self.object, "Ready").is_some_and(|c| c["status"] == "True" && c["reason"] == "Succeeded")
+    }
+
+    fn job(&self) -> String {
+        text(&self.status()["operations"][0]["jobId"])
+    }
+
+    fn json(&self) -> Value {
+        let status = self.status();
+        json!({
+            "kind": self.kind,
+            "name": self.name,
+            "phase": status["phase"],
+            "jobId": self.job(),
+            "recoveryPoint": status["recoveryPointUsed"],
+            "achievedRpo": status["achievedRpo"],
+            "achievedRto": status["achievedRto"],
+            "seconds": round(self.seconds),
+        })
+    }
+}
+
+/// The whole run.
+pub struct Summary {
+    acts: Vec<Act>,
+    ledger: Vec<Value>,
+    wall_seconds: f64,
+}
+
+impl Summary {
+    /// From the acts and the ledger after them.
+    pub fn new(acts: Vec<Act>, ledger: Vec<Value>, wall_seconds: f64) -> Self {
+        Self { acts, ledger, wall_seconds }
+    }
+
+    /// Calls beyond the one accepted call that each act is allowed: whoever made them, accepted or not.
+    fn duplicates(&self) -> usize {
+        let belongs = |call: &Value, act: &Act| {
+            call["accepted"] == true
+                && call["operation"] == act.operation
+                && call["jobId"].as_str() == Some(act.job().as_str())
+        };
+        let mut left: Vec<&Value> = self.ledger.iter().collect();
+        for act in &self.acts {
+            if let Some(found) = left.iter().position(|call| belongs(call, act)) {
+                left.remove(found);
+            }
+        }
+        left.len()
+    }
+
+    /// Every act succeeded, with exactly one call each.
+    pub fn ok(&self) -> bool {
+        self.acts.iter().all(Act::succeeded) && self.duplicates() == 0 && self.ledger.len() == self.acts.len()
+    }
+
+    /// For machines.
+    pub fn json(&self) -> Value {
+        json!({
+            "ok": self.ok(),
+            "steps": self.acts.iter().map(Act::json).collect::<Vec<_>>(),
+            "mutatingCalls": self.ledger.len(),
+            "duplicates": self.duplicates(),
+            "wallSeconds": round(self.wall_seconds),
+        })
+    }
+
+    /// For people.
+    pub fn print_table(&self, set_up: Duration) {
+        println!(
+            "\n{:<18} {:<26} {:<10} {:<37} {:<8} {:<8} {:>6}",
+            "KIND", "NAME", "PHASE", "JOB", "RPO", "RTO", "TOOK"
+        );
+        for act in &self.acts {
+            let status = act.status();
+            let or_dash = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+            println!(
+                "{:<18} {:<26} {:<10} {:<37} {:<8} {:<8} {:>5.1}s",
+                act.kind,
+                act.name,
+                text(&status["phase"]),
+                act.job(),
+                or_dash(&status["achievedRpo"]),
+                or_dash(&status["achievedRto"]),
+                act.seconds
+            );
+        }
+        println!("\nThe simulator's ledger of mutating calls:");
+        for call in &self.ledger {
+            println!(
+                "  {} {:<20} {} accepted={} client request id {}",
+                text(&call["time"]),
+                text(&call["operation"]),
+                call["status"],
+                call["accepted"],
+                text(&call["clientRequestId"])
+            );
+        }
+        println!(
+            "\n{} acts, {} mutating calls, {} duplicates; {:.1} s, of which {:.1} s to set up: {}",
+            self.acts.len(),
+            self.ledger.len(),
+            self.duplicates(),
+            self.wall_seconds,
+            set_up.as_secs_f64(),
+            if self.ok() { "ok" } else { "NOT ok" }
+        );
+    }
+}
+
+fn round(seconds: f64) -> f64 {
+    (seconds * 10.0).round() / 10.0
+}

@@ -1,0 +1,126 @@
+use super::*;
+use crate::asr::model::{elements, resource};
+use serde_json::json;
+
+const GUID: &str = "72b6d1a9-0000-4000-8000-000000000001";
+
+fn job(properties: Value) -> Job {
+    let wire = json!({"id": format!("/v/replicationJobs/{GUID}"), "name": GUID, "properties": properties});
+    resource(wire.to_string().as_bytes()).unwrap()
+}
+
+fn error(code: &str, level: &str) -> Value {
+    json!({"errorLevel": level, "taskId": "VmFailover", "creationTime": "2026-01-01T00:00:00.0000000Z",
+        "serviceErrorDetails": {"code": code, "message": format!("m{code}"), "possibleCauses": "c",
+            "recommendedAction": "r", "activityId": "a"}, "providerErrorDetails": null})
+}
+
+#[test]
+fn a_state_is_an_end_only_by_a_word_that_is_known_to_be_one() {
+    let phase = |state: &str, description: &str| job(json!({"state": state, "stateDescription": description})).phase();
+    let succeeded = |warning: Option<&str>| JobPhase::Succeeded { with_warning: warning.map(str::to_owned) };
+    assert_eq!(phase("Succeeded", "Completed"), succeeded(None));
+    assert_eq!(phase("Succeeded", "PartiallySucceeded"), succeeded(Some("PartiallySucceeded")));
+    assert_eq!(phase("succeeded", "CompletedWithInformation"), succeeded(Some("CompletedWithInformation")));
+    assert_eq!(phase("PartiallySucceeded", ""), succeeded(Some("PartiallySucceeded")));
+    assert_eq!(phase("FAILED", ""), JobPhase::Failed);
+    assert_eq!(phase("Cancelled", ""), JobPhase::Cancelled);
+    assert_eq!(phase("Canceled", ""), JobPhase::Cancelled);
+    assert_eq!(phase("NotStarted", "NotStarted"), JobPhase::NotStarted);
+    assert_eq!(phase("Suspended", ""), JobPhase::Suspended);
+    for word in ["InProgress", "Other", "Completing", ""] {
+        assert_eq!(phase(word, "Failed"), JobPhase::Running, "{word}");
+    }
+    assert!(!JobPhase::Suspended.is_terminal() && JobPhase::Cancelled.is_terminal());
+}
+
+#[test]
+fn a_stub_says_nothing_about_whose_it_is() {
+    let stub = job(json!({"activityId": null, "scenarioName": null, "friendlyName": null, "state": "NotStarted",
+        "stateDescription": "NotStarted", "tasks": [], "errors": [], "allowedActions": [], "targetObjectId": null,
+        "targetObjectName": null, "targetInstanceType": "ProtectionEntity",
+        "customDetails": {"instanceType": "AsrJobDetails", "affectedObjectDetails": {}}}));
+    assert!(stub.is_stub());
+    assert_eq!((stub.client_request_id(), stub.start, stub.phase()), (None, None, JobPhase::NotStarted));
+}
+
+#[test]
+fn a_list_element_is_a_job_without_detail() {
+    let element = json!({"id": "/x", "name": GUID, "type": "t", "properties": {"activityId": null,
+        "scenarioName": "UnplannedFailover", "friendlyName": "Failover", "state": "Succeeded",
+        "stateDescription": "Completed", "tasks": [], "errors": [], "startTime": "2023-01-16T09:28:50.7222604Z",
+        "endTime": "2023-01-16T09:31:10Z", "allowedActions": [], "targetObjectId": GUID,
+        "targetObjectName": "clivm2", "targetInstanceType": "ProtectionEntity", "customDetails": null}});
+    let (jobs, undecodable) = elements::<Job>(vec![element]);
+    assert_eq!(undecodable, 0);
+    assert!(!jobs[0].is_stub());
+    assert_eq!(jobs[0].client_request_id(), None);
+    assert_eq!(jobs[0].details, JobDetails::default());
+}
+
+#[test]
+fn only_the_known_form_of_an_activity_id_names_a_request() {
+    let id = |text: &str| job(json!({"activityId": text})).client_request_id().map(str::to_owned);
+    assert_eq!(id("6efffda2-64f5 ActivityId: 343ac66a").as_deref(), Some("6efffda2-64f5"));
+    for odd in ["343ac66a", " ActivityId: 343ac66a", "ActivityId: 343ac66a"] {
+        assert_eq!(id(odd), None, "{odd}");
+    }
+}
+
+#[test]
+fn the_last_error_that_is_no_wrapper_and_no_warning_is_shown() {
+    let shown = |errors: Value, tasks: Value| {
+        let job = job(json!({"state": "Failed", "errors": errors, "tasks": tasks}));
+        job.most_specific().and_then(|error| error.code.clone())
+    };
+    let none = json!([]);
+    let wrapper = || error("539", "Error");
+    let cases = [
+        (json!([wrapper(), error("150097", "Error"), error("28031", "Error")]), none.clone(), Some("28031")),
+        (json!([error("28031", "Error"), error("161011", "Warning")]), none.clone(), Some("28031")),
+        (json!([error("28031", "Error"), wrapper()]), none.clone(), Some("28031")),
+        (json!([wrapper()]), json!([{"errors": [error("151195", "Error")]}]), Some("151195")),
+        (
+            json!([wrapper()]),
+            json!([{"groupTaskCustomDetails": {"childTasks": [{"errors": [error("151196", "Error")]}]}}]),
+            Some("151196"),
+        ),
+        (json!([error("161011", "Warning")]), none.clone(), Some("161011")),
+        (json!([wrapper()]), none.clone(), Some("539")),
+        (none.clone(), none, None),
+    ];
+    for (errors, tasks, expected) in cases {
+        assert_eq!(shown(errors.clone(), tasks).as_deref(), expected, "{errors}");
+    }
+}
+
+#[test]
+fn an_error_is_read_from_the_service_or_else_from_the_provider() {
+    let both = job(json!({"errors": [
+        error("28031", "Error"),
+        {"serviceErrorDetails": null, "providerErrorDetails": {"errorCode": 31389, "errorMessage": "p", "recommendedAction": "do"}},
+    ]}));
+    let [service, provider] = both.errors.as_slice() else { panic!("{both:?}") };
+    assert_eq!(service.recommended_action.as_deref(), Some("r"));
+    assert_eq!((service.task.as_deref(), service.at.is_some()), (Some("VmFailover"), true));
+    assert_eq!((provider.code.as_deref(), provider.message.as_deref()), (Some("31389"), Some("p")));
+}
+
+#[test]
+fn a_reprotects_job_names_the_new_item_once_it_is_known() {
+    let item = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/r/providers/Microsoft.RecoveryServices/vaults/v/replicationFabrics/f2/replicationProtectionContainers/c2/replicationProtectedItems/i";
+    let named = |id: Value| {
+        let details = json!({"instanceType": "SwitchProtectionJobDetails", "newReplicationProtectedItemId": id});
+        job(json!({"customDetails": details})).details.new_replication_protected_item_id
+    };
+    assert_eq!(named(json!(item)).unwrap().fabric(), "f2");
+    assert_eq!(named(Value::Null), None);
+}
+
+#[test]
+fn a_child_without_a_job_yet_has_none() {
+    let child = |id: &str| json!({"taskId": "Group1", "customDetails": {"instanceType": "JobTaskDetails", "jobTask": {"jobId": id}}});
+    let job = job(json!({"tasks": [child("/v/replicationJobs/"), child(&format!("/v/replicationJobs/{GUID}"))]}));
+    assert_eq!(job.tasks[0].job, None);
+    assert_eq!(job.tasks[1].job.as_ref().unwrap().as_str(), GUID);
+}

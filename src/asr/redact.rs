@@ -1,0 +1,74 @@
+//! Makes a text from outside fit to be shown: bounded, without queries, tokens or control characters.
+
+/// The longest text that leaves this module, in characters.
+pub(crate) const LONGEST: usize = 512;
+
+/// Cuts every query (a signed polling URL carries its signature there), hides what looks like a token, folds white
+/// space and bounds the length. A question mark at the end of a word is a question and stays.
+pub(crate) fn redact(text: &str) -> String {
+    let mut shown = String::new();
+    let mut hide_next = false;
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()) {
+        if !shown.is_empty() {
+            shown.push(' ');
+        }
+        if hide_next || looks_like_a_token(word) {
+            shown.push_str("[hidden]");
+        } else {
+            shown.push_str(without_query(word));
+        }
+        hide_next = word.eq_ignore_ascii_case("bearer");
+        if shown.len() > 4 * LONGEST {
+            break;
+        }
+    }
+    bounded(&shown)
+}
+
+fn bounded(text: &str) -> String {
+    match text.char_indices().nth(LONGEST - 1) {
+        Some((end, _)) if text[end..].chars().count() > 1 => format!("{}…", &text[..end]),
+        _ => text.to_owned(),
+    }
+}
+
+fn without_query(word: &str) -> &str {
+    match word.split_once('?') {
+        Some((head, tail)) if tail.contains(|c: char| c.is_alphanumeric()) => head,
+        _ => word,
+    }
+}
+
+fn looks_like_a_token(word: &str) -> bool {
+    ["eyJ", "client_assertion=", "client_secret=", "sig="].iter().any(|mark| word.contains(mark))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_cut_and_a_question_stays() {
+        assert_eq!(redact("see https://x/y?t=1&s=SECRET now"), "see https://x/y now");
+        assert_eq!(redact("(https://x/y?s=SECRET)"), "(https://x/y");
+        assert_eq!(redact("Is the VM running? Try again."), "Is the VM running? Try again.");
+        assert_eq!(redact("really?!"), "really?!");
+    }
+
+    #[test]
+    fn a_token_is_hidden() {
+        assert_eq!(redact("Authorization: Bearer abc.def"), "Authorization: Bearer [hidden]");
+        assert_eq!(redact("token eyJhbGciOi.x.y"), "token [hidden]");
+    }
+
+    #[test]
+    fn a_long_text_is_bounded_by_characters() {
+        assert_eq!(redact(&"ä".repeat(5000)).chars().count(), LONGEST);
+        assert_eq!(redact(&"ä".repeat(LONGEST)), "ä".repeat(LONGEST));
+    }
+
+    #[test]
+    fn line_ends_and_control_characters_become_spaces() {
+        assert_eq!(redact("a\r\n b\u{7}c"), "a b c");
+    }
+}

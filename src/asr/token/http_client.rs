@@ -1,0 +1,84 @@
+//! azure_core's transport over our own HTTP client: one request, one answer, bounded; a refusal in its own words.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use azure_core::error::{Error, ErrorKind};
+use azure_core::http::headers::{HeaderName, HeaderValue, Headers};
+use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request};
+
+use serde::Deserialize;
+
+use crate::asr::redact::redact;
+use crate::asr::transport;
+
+const MOST_BYTES: usize = 1 << 20;
+
+#[derive(Debug)]
+pub(super) struct Http(pub(super) reqwest::Client);
+
+#[async_trait]
+impl HttpClient for Http {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let method = reqwest::Method::from_bytes(request.method().as_ref().as_bytes())
+            .map_err(|error| Error::new(ErrorKind::Other, error))?;
+        let mut outgoing = self.0.request(method, request.url().clone());
+        for (name, value) in request.headers().iter() {
+            outgoing = outgoing.header(name.as_str(), value.as_str());
+        }
+        let Body::Bytes(bytes) = request.body().clone() else {
+            return Err(Error::with_message(ErrorKind::Other, "a token request cannot be a stream"));
+        };
+        let answer = outgoing.body(bytes).send().await.map_err(|error| {
+            let kind = if error.is_connect() { ErrorKind::Connection } else { ErrorKind::Io };
+            Error::with_message(kind, transport::describe(error))
+        })?;
+        let status = answer.status().as_u16();
+        let mut headers = Headers::new();
+        for (name, value) in answer.headers() {
+            if let Ok(value) = value.to_str() {
+                headers.insert(HeaderName::from(name.as_str().to_owned()), HeaderValue::from(value.to_owned()));
+            }
+        }
+        let bytes = transport::body(answer, MOST_BYTES)
+            .await
+            .map_err(|error| Error::with_message(ErrorKind::Io, error.to_string()))?;
+        Ok(AsyncRawResponse::from_bytes(status.into(), headers, bytes))
+    }
+}
+
+/// What Entra ID, or a machine's identity service, said instead of giving a token.
+#[derive(Debug, thiserror::Error)]
+#[error("status {status}: {message}")]
+pub(super) struct Declined {
+    pub(super) status: u16,
+    pub(super) message: String,
+}
+
+/// Reads refusals before azure_identity does: version 1.0.0 cannot read an `error_description` with an escaped line end,
+/// and Entra ID's have one, so the AADSTS code would be lost.
+#[derive(Debug)]
+pub(super) struct Judging(pub(super) Arc<dyn HttpClient>);
+
+#[async_trait]
+impl HttpClient for Judging {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let answer = self.0.execute_request(request).await?;
+        let status = u16::from(answer.status());
+        if (200..300).contains(&status) {
+            return Ok(answer);
+        }
+        let body = answer.try_into_raw_response().await?.into_body();
+        let said: Said = serde_json::from_slice(body.as_ref()).unwrap_or_default();
+        let text = said.error_description.or(said.error).unwrap_or_else(|| "no reason given".to_owned());
+        let message = redact(text.lines().next().unwrap_or_default());
+        Err(Error::new(ErrorKind::Other, Declined { status, message }))
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Said {
+    error: Option<String>,
+    error_description: Option<String>,
+}

@@ -1,0 +1,75 @@
+//! What every reconcile is given: clients, caches, the vaults being observed, and how to wake others.
+
+use super::events::Reporter;
+use super::records::Records;
+use super::stores::Stores;
+use super::vaults::Vaults;
+use super::wake::Wake;
+use crate::asr::Endpoint;
+use crate::domain::observed::Limits;
+use crate::telemetry::Metrics;
+use kube::Client;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::clock::Moment;
+
+/// The installer's choices.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Namespaces to serve; empty = all.
+    pub namespaces: Vec<String>,
+    /// Where item records and claims live.
+    pub operator_namespace: String,
+    /// Limits of the protocol.
+    pub limits: Limits,
+    /// The detail of a running job is read at most this often.
+    pub task_detail_every: Duration,
+    /// Namespaces that may use the pod's own managed identity.
+    pub managed_identity_namespaces: Vec<String>,
+    /// How many reconciles of one kind run at once.
+    pub concurrency: u16,
+}
+
+/// The context of all reconciles.
+#[derive(Clone)]
+pub struct Context {
+    /// Client for reads and status writes; repeats by itself.
+    pub kube: Client,
+    /// Item records and claims, through a client that repeats nothing.
+    pub records: Records,
+    /// The installer's choices.
+    pub settings: Arc<Settings>,
+    /// Where Azure is.
+    pub endpoint: Arc<Endpoint>,
+    /// What is watched.
+    pub stores: Arc<Stores>,
+    /// The vaults being observed.
+    pub vaults: Arc<Vaults>,
+    /// Status writes and events.
+    pub reporter: Reporter,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Wakes objects.
+    pub wake: Wake,
+    /// How long open intents have been known here.
+    pub intents: Arc<IntentAges>,
+}
+
+/// Since when this process has known each open intent, by a clock that counts suspension.
+#[derive(Debug, Default)]
+pub struct IntentAges(Mutex<HashMap<String, Moment>>);
+
+impl IntentAges {
+    /// How long the intent with this nonce has been known; the first question starts the clock.
+    pub fn age(&self, nonce: &str) -> Duration {
+        let mut ages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ages.entry(nonce.to_owned()).or_insert_with(Moment::now).elapsed()
+    }
+
+    /// Forgets an intent that was settled.
+    pub fn forget(&self, nonce: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(nonce);
+    }
+}

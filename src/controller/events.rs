@@ -1,0 +1,163 @@
+//! Reporting: one status write where something changed, an event for each transition.
+
+use crate::api::{fit_to_schema, schema_of};
+use crate::domain::Reason;
+use crate::domain::condition::Condition;
+use crate::telemetry::Metrics;
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as ApiCondition;
+use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter as KubeReporter};
+use kube::{Client, CustomResourceExt, Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The one field manager of everything that the operator writes.
+pub const FIELD_MANAGER: &str = "asr-operator";
+
+/// Writes statuses and events.
+#[derive(Clone)]
+pub struct Reporter {
+    client: Client,
+    recorder: Recorder,
+    metrics: Arc<Metrics>,
+    schemas: Arc<Mutex<HashMap<String, Arc<Option<JSONSchemaProps>>>>>,
+}
+
+impl Reporter {
+    /// Through `client`.
+    pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
+        let name = KubeReporter { controller: FIELD_MANAGER.into(), instance: None };
+        Self { recorder: Recorder::new(client.clone(), name), client, metrics, schemas: Arc::default() }
+    }
+
+    /// Writes `status` to `object` unless it says that already. Returns whether anything was written.
+    ///
+    /// # Errors
+    /// The API server's; an object that is gone or was re-created is no error, and not written.
+    pub async fn status<K, S>(&self, object: &K, old: Option<&S>, status: &S) -> Result<bool, kube::Error>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + CustomResourceExt
+            + Clone
+            + Debug
+            + DeserializeOwned,
+        S: Serialize + PartialEq,
+    {
+        if old == Some(status) {
+            return Ok(false);
+        }
+        let namespace = object.namespace().unwrap_or_default();
+        let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
+        let mut body = json!({
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
+            "metadata": {"name": object.name_any(), "uid": object.uid()},
+            "status": status,
+        });
+        // One text beyond its bound would lose the whole write.
+        if let Some(schema) = self.schema::<K>().as_ref() {
+            fit_to_schema(&mut body, schema);
+        }
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        match api.patch_status(&object.name_any(), &params, &Patch::Apply(&body)).await {
+            Ok(_) => Ok(true),
+            Err(kube::Error::Api(s)) if s.is_not_found() || s.is_conflict() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn schema<K: Resource<DynamicType = ()> + CustomResourceExt>(&self) -> Arc<Option<JSONSchemaProps>> {
+        let mut schemas = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = schemas.entry(K::kind(&()).into_owned());
+        Arc::clone(known.or_insert_with(|| Arc::new(schema_of::<K>().ok().flatten())))
+    }
+
+    /// Publishes an event for each condition that says something new, and counts a change of Ready.
+    pub async fn transitions<K>(&self, object: &K, old: &[ApiCondition], new: &[Condition])
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let kind = kind_label(K::kind(&()).as_ref());
+        for condition in new {
+            let before = old.iter().find(|o| o.type_ == condition.kind.as_str());
+            let same =
+                before.is_some_and(|o| o.reason == condition.reason.as_str() && o.status == condition.truth.as_str());
+            if same || !is_news(condition) {
+                continue;
+            }
+            if condition.kind.as_str() == "Ready" {
+                self.metrics.transition(kind, condition.reason);
+            }
+            let event = Event {
+                type_: if is_bad(condition) { EventType::Warning } else { EventType::Normal },
+                reason: condition.reason.as_str().into(),
+                note: Some(super::convert::status::cut(&condition.message, 1000)),
+                action: condition.kind.as_str().into(),
+                secondary: None,
+            };
+            if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
+                tracing::debug!(%error, "an event was not published");
+            }
+        }
+    }
+}
+
+/// What is worth an event: the standing of the object, by Ready, and verb conditions once they are decided.
+fn is_news(condition: &Condition) -> bool {
+    use crate::domain::{ConditionType as T, Truth};
+    match condition.kind {
+        T::Ready => true,
+        T::Reconciling | T::Stalled | T::Accepted => false,
+        T::SourceShutdown => condition.reason == Reason::ShutdownFailed,
+        T::FailedOver | T::Committed | T::Done | T::PendingCommit | T::NeedsReprotect => condition.truth == Truth::True,
+        T::Protected | T::ReplicationHealthy | T::FailoverReady | T::DrillCurrent => condition.truth == Truth::False,
+    }
+}
+
+fn is_bad(condition: &Condition) -> bool {
+    use Reason as R;
+    matches!(
+        condition.reason,
+        R::ShutdownFailed
+            | R::JobFailed
+            | R::JobCancelled
+            | R::CommitFailed
+            | R::OutcomeUnknown
+            | R::AzureRefused
+            | R::SucceededWithWarning
+            | R::AccessDenied
+            | R::CredentialsFailed
+            | R::VaultUnreachable
+            | R::SidesDisagree
+            | R::ItemClaimedTwice
+            | R::ItemReplaced
+            | R::TargetChanged
+            | R::GroupMember
+            | R::Expired
+            | R::ValidUntilTooFar
+            | R::NameReused
+            | R::DataLossTooHigh
+            | R::RecoveryPointNotFound
+            | R::RecoveryPointMismatch
+            | R::NoPendingFailover
+            | R::Unhealthy
+            | R::InternalError
+            | R::RecordFull
+            | R::UnknownProtocol
+            | R::InvalidSpec
+    )
+}
+
+/// The kind as a metric label.
+pub fn kind_label(kind: &str) -> &'static str {
+    ["RecoveryVault", "ReplicatedVm", "FailoverRequest", "CommitRequest", "ItemRecord"]
+        .into_iter()
+        .find(|k| *k == kind)
+        .unwrap_or("other")
+}

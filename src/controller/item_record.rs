@@ -1,0 +1,50 @@
+//! The controller of item records: finishes what is open when the request's own object is gone.
+//!
+//! A request whose object exists is its own controller's business; this one acts by the very same passes.
+
+use super::context::Context;
+use super::convert::record::record_from;
+use super::request::{PassError, reconcile_key};
+use crate::api::v1alpha1::{CommitRequest, FailoverRequest, ItemRecord};
+use crate::domain::ids::{Kind, RequestKey};
+use crate::domain::request::Next;
+use kube::api::Api;
+use std::time::Duration;
+
+/// A held record is looked at again after this time: deletions of requests are not watched from here.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// One pass over one record.
+///
+/// # Errors
+/// When the cluster could not be read or written.
+pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, PassError> {
+    let api: Api<ItemRecord> = Api::namespaced(ctx.kube.clone(), &ctx.settings.operator_namespace);
+    let Some(object) = api.get_opt(name).await? else { return Ok(Next::OnChange) };
+    let Some(key) = record_from(&object).ok().and_then(|record| record.holder) else { return Ok(Next::OnChange) };
+    if !serves(ctx, &key.namespace) || exists(ctx, &key).await? {
+        return Ok(Next::After(AGAIN));
+    }
+    match reconcile_key(ctx, &key).await? {
+        Next::Now => Ok(Next::Now),
+        Next::After(after) | Next::OnJobNews(after) => Ok(Next::After(after.min(AGAIN))),
+        Next::OnChange => Ok(Next::After(AGAIN)),
+    }
+}
+
+fn serves(ctx: &Context, namespace: &String) -> bool {
+    ctx.settings.namespaces.is_empty() || ctx.settings.namespaces.contains(namespace)
+}
+
+async fn exists(ctx: &Context, key: &RequestKey) -> Result<bool, kube::Error> {
+    Ok(match key.kind {
+        Kind::FailoverRequest => {
+            let api: Api<FailoverRequest> = Api::namespaced(ctx.kube.clone(), &key.namespace);
+            api.get_metadata_opt(&key.name).await?.is_some()
+        }
+        Kind::CommitRequest => {
+            let api: Api<CommitRequest> = Api::namespaced(ctx.kube.clone(), &key.namespace);
+            api.get_metadata_opt(&key.name).await?.is_some()
+        }
+    })
+}

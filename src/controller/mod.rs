@@ -1,0 +1,22 @@
+//! The imperative shell: it observes, lets `domain` decide, acts and reports. It decides nothing itself.
+
+mod clock;
+pub mod context;
+mod convert;
+mod credentials;
+mod events;
+mod item_record;
+mod observer;
+mod records;
+mod recovery_vault;
+mod replicated_vm;
+mod request;
+mod run;
+mod runner;
+mod send;
+mod stores;
+mod vaults;
+mod wake;
+
+pub use context::Settings;
+pub use run::{Operator, RunError};

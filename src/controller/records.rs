@@ -1,0 +1,165 @@
+//! Item records and claims in the cluster: read fresh, written by compare-and-swap, never repeated behind our back.
+
+use super::convert::record::{claim_from, claim_object, record_from, record_object};
+use crate::api::v1alpha1::{ItemRecord, RequestClaim};
+use crate::domain::ids::{ItemKey, RequestKey};
+use crate::domain::observed::Claim;
+use crate::domain::record::Record;
+use http_body_util::BodyExt;
+use jiff::{SignedDuration, Timestamp};
+use kube::api::{Api, ObjectMeta, PostParams};
+use kube::client::Body;
+use kube::{Client, Resource};
+use std::time::Duration;
+
+/// Why a record or claim could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Somebody else wrote first.
+    #[error("the record was changed by another pass or replica")]
+    Conflict,
+    /// The API server refused or did not answer.
+    #[error("the API server: {0}")]
+    Kube(#[source] Box<kube::Error>),
+    /// The stored object is not one that this version writes.
+    #[error("the stored object cannot be understood: {0}")]
+    Unreadable(String),
+}
+
+impl From<kube::Error> for RecordError {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) if status.is_conflict() => Self::Conflict,
+            other => Self::Kube(Box::new(other)),
+        }
+    }
+}
+
+/// A record as it was read: with what is needed to replace exactly this version.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Metadata, resourceVersion included.
+    pub meta: ObjectMeta,
+    /// The record.
+    pub record: Record,
+    /// Its age by the API server's own clock; zero when that is not known.
+    pub age: Duration,
+}
+
+/// Access to records and claims.
+#[derive(Clone)]
+pub struct Records {
+    client: Client,
+    namespace: String,
+}
+
+impl Records {
+    /// Through `client`, which must not repeat requests, in the operator's namespace.
+    pub fn new(client: Client, namespace: &str) -> Self {
+        Self { client, namespace: namespace.to_owned() }
+    }
+
+    fn records(&self) -> Api<ItemRecord> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    fn claims(&self) -> Api<RequestClaim> {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// The record of `item`, fresh, with its age by the answer's own `Date`.
+    ///
+    /// # Errors
+    /// The API server's; a record of another version of the protocol is returned, not refused.
+    pub async fn read(&self, item: &ItemKey) -> Result<Option<Held>, RecordError> {
+        let url = format!("{}/{}", ItemRecord::url_path(&(), Some(&self.namespace)), item.record_name());
+        let request = http::Request::get(url).body(Body::empty()).map_err(kube::Error::HttpError)?;
+        let response = self.client.send(request).await?;
+        let date = response.headers().get("date").and_then(|d| d.to_str().ok()).and_then(http_date);
+        if response.status() == http::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let ok = response.status().is_success();
+        let status = response.status();
+        let bytes = response.into_body().collect().await?.to_bytes();
+        if !ok {
+            return Err(RecordError::Unreadable(format!("the API server answered {status} to the read of a record")));
+        }
+        let object: ItemRecord = serde_json::from_slice(&bytes).map_err(|e| RecordError::Unreadable(e.to_string()))?;
+        Ok(Some(held(object, date)?))
+    }
+
+    /// Creates an empty record; it may exist already.
+    ///
+    /// # Errors
+    /// The API server's.
+    pub async fn create(&self, record: &Record) -> Result<(), RecordError> {
+        let name = ItemKey::new(&record.vault_id, &record.item_name).record_name();
+        let object = record_object(ObjectMeta { name: Some(name), ..ObjectMeta::default() }, record);
+        match self.records().create(&PostParams::default(), &object).await {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// Replaces exactly the version that was read.
+    ///
+    /// # Errors
+    /// `Conflict` when it is no longer that version; otherwise the API server's, and then nobody knows.
+    pub async fn replace(&self, held: &Held, record: &Record) -> Result<Held, RecordError> {
+        let name = held.meta.name.clone().unwrap_or_default();
+        let meta = ObjectMeta { managed_fields: None, ..held.meta.clone() };
+        let object = self.records().replace(&name, &PostParams::default(), &record_object(meta, record)).await?;
+        Ok(Held {
+            age: held.age,
+            meta: object.metadata.clone(),
+            record: record_from(&object).map_err(RecordError::Unreadable)?,
+        })
+    }
+
+    /// The claim of `key`, fresh.
+    ///
+    /// # Errors
+    /// The API server's.
+    pub async fn claim(&self, key: &RequestKey) -> Result<Option<Claim>, RecordError> {
+        let object = self.claims().get_opt(&key.claim_name()).await?;
+        object.map(|o| claim_from(&o).map_err(RecordError::Unreadable)).transpose()
+    }
+
+    /// Creates a claim; one that exists already stands.
+    ///
+    /// # Errors
+    /// The API server's.
+    pub async fn create_claim(&self, claim: &Claim) -> Result<(), RecordError> {
+        match self.claims().create(&PostParams::default(), &claim_object(claim)).await {
+            Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(()),
+        }
+    }
+}
+
+fn held(object: ItemRecord, date: Option<Timestamp>) -> Result<Held, RecordError> {
+    let created = object.metadata.creation_timestamp.as_ref().map(|t| t.0);
+    let age = created.zip(date).map(|(created, now)| now.duration_since(created)).unwrap_or(SignedDuration::ZERO);
+    let record = record_from(&object).map_err(RecordError::Unreadable)?;
+    Ok(Held { meta: object.metadata, record, age: Duration::try_from(age).unwrap_or_default() })
+}
+
+/// The time in an HTTP `Date` header.
+fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_date_of_an_answer_is_read() {
+        let time = http_date("Tue, 24 Nov 2026 06:07:10 GMT").map(|t| t.to_string());
+        assert_eq!(time.as_deref(), Some("2026-11-24T06:07:10Z"));
+        assert_eq!(http_date("yesterday"), None);
+    }
+}

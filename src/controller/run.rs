@@ -1,0 +1,320 @@
+//! Start and end of the operator: clients, caches, one controller per kind and watched namespace.
+
+use super::context::{Context, IntentAges, Settings};
+use super::convert::request::VerbOf;
+use super::events::Reporter;
+use super::records::Records;
+use super::runner::{Pass, Reported, Watched};
+use super::stores::Stores;
+use super::vaults::Vaults;
+use super::wake::{Sleeper, Wake};
+use super::{item_record, recovery_vault, replicated_vm, request};
+use crate::api::v1alpha1::{CommitRequest, FailoverRequest, ItemRecord, RecoveryVault, ReplicatedVm};
+use crate::asr::Endpoint;
+use crate::domain::ids::{Kind, RequestKey};
+use crate::telemetry::{Metrics, Probes, Readiness};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::Api;
+use kube::core::DeserializeGuard;
+use kube::{Client, Config, Resource};
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Why the operator could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No cluster is configured.
+    #[error("no cluster: {0}; set KUBECONFIG, or run inside a cluster")]
+    Config(#[from] kube::config::InferConfigError),
+    /// The API client could not be made.
+    #[error("the API server: {0}")]
+    Kube(#[from] kube::Error),
+    /// An address is taken.
+    #[error("the probes cannot be served: {0}; choose other addresses with --health-addr and --metrics-addr")]
+    Probes(#[from] std::io::Error),
+}
+
+/// The operator, ready to run.
+#[derive(Debug)]
+pub struct Operator {
+    /// The installer's choices.
+    pub settings: Settings,
+    /// Where Azure is.
+    pub endpoint: Endpoint,
+    /// Address of `/healthz` and `/readyz`.
+    pub health: SocketAddr,
+    /// Address of `/metrics`.
+    pub metrics: SocketAddr,
+}
+
+impl Operator {
+    /// Runs until `stop`; then lets every pass finish, a call in flight included.
+    ///
+    /// # Errors
+    /// Why it could not start.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        let probes = Probes::bind(self.health, self.metrics).await?;
+        let (health, metrics_addr) = probes.addresses()?;
+        let readiness = Readiness::not_yet("starting");
+        let metrics = Arc::new(Metrics::default());
+        let serving = tokio::spawn(probes.serve(readiness.clone(), Arc::clone(&metrics), stop.clone()));
+        let kube = Client::try_from(Config::infer().await?)?;
+        await_definitions(&kube, &readiness, &stop).await;
+        let (ctx, controllers) = self.controllers(kube, metrics, &stop).await?;
+        readiness.set(Ok(()));
+        tracing::info!(health = %health, metrics = %metrics_addr, "ready");
+        futures::future::join_all(controllers).await;
+        for key in ctx.vaults.keys() {
+            ctx.vaults.remove(&key);
+        }
+        stop.cancel();
+        drop(serving.await);
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    async fn controllers(
+        self,
+        kube: Client,
+        metrics: Arc<Metrics>,
+        stop: &CancellationToken,
+    ) -> Result<(Context, Vec<BoxFuture<'static, ()>>), RunError> {
+        let spaces = scopes(&self.settings.namespaces);
+        let watched = Kinds::new(&kube, &spaces);
+        let ctx = Context {
+            records: Records::new(careful_client().await?, &self.settings.operator_namespace),
+            stores: Arc::new(watched.stores()),
+            vaults: Arc::new(Vaults::default()),
+            reporter: Reporter::new(kube.clone(), Arc::clone(&metrics)),
+            endpoint: Arc::new(self.endpoint),
+            wake: Wake::default(),
+            intents: Arc::new(IntentAges::default()),
+            settings: Arc::new(self.settings),
+            kube,
+            metrics,
+        };
+        let controllers = watched.run(&ctx, stop);
+        Ok((ctx, controllers))
+    }
+}
+
+/// A client that repeats nothing and does not wait long: for compare-and-swap.
+async fn careful_client() -> Result<Client, RunError> {
+    let mut config = Config::infer().await?;
+    config.default_retry = false;
+    config.connect_timeout = Some(Duration::from_secs(3));
+    config.read_timeout = Some(Duration::from_secs(5));
+    config.write_timeout = Some(Duration::from_secs(5));
+    Ok(Client::try_from(config)?)
+}
+
+fn scopes(namespaces: &[String]) -> Vec<Option<String>> {
+    if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() }
+}
+
+fn reported(generation: Option<i64>) -> bool {
+    generation.is_some_and(|g| g >= 0)
+}
+
+impl Reported for RecoveryVault {
+    fn is_reported(&self) -> bool {
+        reported(self.status.as_ref().and_then(|s| s.observed_generation))
+    }
+}
+
+impl Reported for ReplicatedVm {
+    fn is_reported(&self) -> bool {
+        reported(self.status.as_ref().and_then(|s| s.observed_generation))
+    }
+}
+
+impl Reported for FailoverRequest {
+    fn is_reported(&self) -> bool {
+        reported(self.status.as_ref().and_then(|s| s.observed_generation))
+    }
+}
+
+impl Reported for CommitRequest {
+    fn is_reported(&self) -> bool {
+        reported(self.status.as_ref().and_then(|s| s.observed_generation))
+    }
+}
+
+impl Reported for ItemRecord {
+    fn is_reported(&self) -> bool {
+        true
+    }
+}
+
+/// The watches of all kinds, one per kind and namespace.
+struct Kinds {
+    failovers: Vec<Watched<FailoverRequest>>,
+    commits: Vec<Watched<CommitRequest>>,
+    vms: Vec<Watched<ReplicatedVm>>,
+    vaults: Vec<Watched<RecoveryVault>>,
+    kube: Client,
+}
+
+fn watch<K>(kube: &Client, spaces: &[Option<String>]) -> Vec<Watched<K>>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + Reported
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    let api = |space: &Option<String>| match space {
+        Some(namespace) => Api::<DeserializeGuard<K>>::namespaced(kube.clone(), namespace),
+        None => Api::all(kube.clone()),
+    };
+    spaces.iter().map(|space| Watched::new(api(space))).collect()
+}
+
+impl Kinds {
+    fn new(kube: &Client, spaces: &[Option<String>]) -> Self {
+        Self {
+            failovers: watch(kube, spaces),
+            commits: watch(kube, spaces),
+            vms: watch(kube, spaces),
+            vaults: watch(kube, spaces),
+            kube: kube.clone(),
+        }
+    }
+
+    fn stores(&self) -> Stores {
+        let requests = self.failovers.iter().map(Watched::filled).chain(self.commits.iter().map(Watched::filled));
+        let lasting = self.vms.iter().map(Watched::filled).chain(self.vaults.iter().map(Watched::filled));
+        Stores {
+            filled: requests.chain(lasting).collect(),
+            failovers: self.failovers.iter().map(Watched::store).collect(),
+            commits: self.commits.iter().map(Watched::store).collect(),
+            vms: self.vms.iter().map(Watched::store).collect(),
+            vaults: self.vaults.iter().map(Watched::store).collect(),
+        }
+    }
+
+    fn run(self, ctx: &Context, stop: &CancellationToken) -> Vec<BoxFuture<'static, ()>> {
+        let vault: Pass = Arc::new(|ctx, namespace, name| {
+            async move { recovery_vault::reconcile(&ctx, &namespace, &name).await }.boxed()
+        });
+        let vm: Pass = Arc::new(|ctx, namespace, name| {
+            async move { replicated_vm::reconcile(&ctx, &namespace, &name).await }.boxed()
+        });
+        let record: Pass = Arc::new(|ctx, _, name| async move { item_record::reconcile(&ctx, &name).await }.boxed());
+        let records = Watched::<ItemRecord>::new(Api::namespaced(self.kube, &ctx.settings.operator_namespace));
+        let mut all: Vec<BoxFuture<'static, ()>> = Vec::new();
+        for watched in self.vaults {
+            all.push(watched.run(ctx.clone(), pick_vault, Arc::clone(&vault), stop.clone()).boxed());
+        }
+        for watched in self.vms {
+            all.push(watched.run(ctx.clone(), pick_vm, Arc::clone(&vm), stop.clone()).boxed());
+        }
+        for watched in self.failovers {
+            all.push(requests(watched, Kind::FailoverRequest, ctx, stop));
+        }
+        for watched in self.commits {
+            all.push(requests(watched, Kind::CommitRequest, ctx, stop));
+        }
+        all.push(records.run(ctx.clone(), |_| None, record, stop.clone()).boxed());
+        all
+    }
+}
+
+fn requests<K: VerbOf + Reported>(
+    watched: Watched<K>,
+    kind: Kind,
+    ctx: &Context,
+    stop: &CancellationToken,
+) -> BoxFuture<'static, ()> {
+    let pass: Pass = Arc::new(move |ctx, namespace, name| {
+        async move { request::reconcile::<K>(&ctx, &RequestKey { kind, namespace, name }).await }.boxed()
+    });
+    watched.run(ctx.clone(), Wake::requests(kind), pass, stop.clone()).boxed()
+}
+
+fn pick_vault(sleeper: &Sleeper) -> Option<(String, String)> {
+    match sleeper {
+        Sleeper::Vault(namespace, name) => Some((namespace.clone(), name.clone())),
+        Sleeper::Request(_) | Sleeper::Vm(..) => None,
+    }
+}
+
+fn pick_vm(sleeper: &Sleeper) -> Option<(String, String)> {
+    match sleeper {
+        Sleeper::Vm(namespace, name) => Some((namespace.clone(), name.clone())),
+        Sleeper::Request(_) | Sleeper::Vault(..) => None,
+    }
+}
+
+/// Waits until every definition is installed with all fields that this version writes; a status field that the cluster
+/// does not know would be dropped without a word.
+async fn await_definitions(kube: &Client, readiness: &Readiness, stop: &CancellationToken) {
+    let api: Api<CustomResourceDefinition> = Api::all(kube.clone());
+    while !stop.is_cancelled() {
+        match missing_field(&api).await {
+            Ok(None) => return,
+            Ok(Some(missing)) => {
+                tracing::warn!(%missing, "waiting for the custom resource definitions of this version");
+                readiness.set(Err(format!(
+                    "the installed custom resource definitions lack {missing}; apply those of this version"
+                )));
+            }
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                tracing::warn!(
+                    "the operator may not read custom resource definitions; it trusts that they are those of this version"
+                );
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the custom resource definitions cannot be read");
+                readiness.set(Err(format!("the API server: {error}")));
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+        }
+    }
+}
+
+async fn missing_field(api: &Api<CustomResourceDefinition>) -> Result<Option<String>, kube::Error> {
+    let wanted = crate::api::all_crds().map_err(|error| kube::Error::Service(Box::new(error)))?;
+    for crd in wanted {
+        let name = crd.metadata.name.clone().unwrap_or_default();
+        let Some(installed) = api.get_opt(&name).await? else { return Ok(Some(name)) };
+        if let Some(path) = lacks(&schema(&crd), &schema(&installed), &name) {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn schema(crd: &CustomResourceDefinition) -> serde_json::Value {
+    let version = crd.spec.versions.iter().find(|v| v.name == crate::api::VERSION);
+    let schema = version.and_then(|v| v.schema.as_ref()).and_then(|s| s.open_api_v3_schema.as_ref());
+    schema.and_then(|s| serde_json::to_value(s).ok()).unwrap_or_default()
+}
+
+/// The first property of `wanted` that `installed` lacks.
+fn lacks(wanted: &serde_json::Value, installed: &serde_json::Value, path: &str) -> Option<String> {
+    if let Some(properties) = wanted.get("properties").and_then(|p| p.as_object()) {
+        for (name, inner) in properties {
+            let path = format!("{path}.{name}");
+            let Some(there) = installed.get("properties").and_then(|p| p.get(name)) else { return Some(path) };
+            if let Some(missing) = lacks(inner, there, &path) {
+                return Some(missing);
+            }
+        }
+    }
+    let items = wanted.get("items")?;
+    lacks(items, installed.get("items").unwrap_or(&serde_json::Value::Null), &format!("{path}[]"))
+}

@@ -1,0 +1,93 @@
+//! Caches of what is watched: enough to find who waits for whom. Nothing irreversible is decided by them.
+
+use crate::api::v1alpha1::{CommitRequest, FailoverRequest, RecoveryVault, ReplicatedVm, Request};
+use crate::asr::VaultId;
+use crate::domain::ids::{Kind, RequestKey};
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::Store;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// One kind's cache per watched namespace.
+pub type Caches<K> = Vec<Store<DeserializeGuard<K>>>;
+
+/// All caches.
+#[derive(Default)]
+pub struct Stores {
+    /// FailoverRequests.
+    pub failovers: Caches<FailoverRequest>,
+    /// CommitRequests.
+    pub commits: Caches<CommitRequest>,
+    /// ReplicatedVms.
+    pub vms: Caches<ReplicatedVm>,
+    /// RecoveryVaults.
+    pub vaults: Caches<RecoveryVault>,
+    /// Whether each of the caches has seen all there is.
+    pub filled: Vec<watch::Receiver<bool>>,
+}
+
+/// What the queue of a VM needs to know of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The request.
+    pub key: RequestKey,
+    /// The ReplicatedVm that it names.
+    pub vm: String,
+    /// Its priority.
+    pub priority: i32,
+    /// Its age.
+    pub created: Option<Timestamp>,
+    /// Its status says that it ended.
+    pub ended: bool,
+}
+
+/// Every readable object of the caches.
+pub fn all<K: Clone + 'static>(caches: &Caches<K>) -> Vec<K>
+where
+    DeserializeGuard<K>: kube::runtime::reflector::Lookup<DynamicType = ()>,
+{
+    let objects = caches.iter().flat_map(Store::state);
+    objects.filter_map(|guard: Arc<DeserializeGuard<K>>| guard.0.as_ref().ok().cloned()).collect()
+}
+
+impl Stores {
+    /// Waits until every cache has seen all there is: before that, who else claims an item cannot be known.
+    pub async fn ready(&self) {
+        for filled in &self.filled {
+            // An error means that the watch has ended with the process.
+            filled.clone().wait_for(|filled| *filled).await.ok();
+        }
+    }
+
+    /// ARM id of the vault that a RecoveryVault stands for, lower-cased.
+    pub fn vault_id(&self, namespace: &str, name: &str) -> Option<String> {
+        let vaults = all(&self.vaults);
+        let vault = vaults.iter().find(|v| v.namespace().as_deref() == Some(namespace) && v.name_any() == name)?;
+        let id = VaultId::new(&vault.spec.subscription_id, &vault.spec.resource_group, &vault.spec.name);
+        id.ok().map(|id| id.lower())
+    }
+
+    /// The requests that name this ReplicatedVm.
+    pub fn requests_of(&self, namespace: &str, vm: &str) -> Vec<Waiting> {
+        let failovers = all(&self.failovers).into_iter().map(|r| waiting(&r, Kind::FailoverRequest));
+        let commits = all(&self.commits).into_iter().map(|r| waiting(&r, Kind::CommitRequest));
+        failovers.chain(commits).filter(|w| w.key.namespace == namespace && w.vm == vm).collect()
+    }
+}
+
+fn waiting<K: Request>(request: &K, kind: Kind) -> Waiting {
+    let spec = request.request_spec();
+    let conditions = request.request_status().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let ended = conditions
+        .iter()
+        .any(|c| (c.type_ == "Ready" || c.type_ == "Stalled") && c.status == "True" && c.reason != "OutcomeUnknown");
+    Waiting {
+        key: RequestKey { kind, namespace: request.namespace().unwrap_or_default(), name: request.name_any() },
+        vm: spec.replicated_vm.to_owned(),
+        priority: spec.priority,
+        created: request.meta().creation_timestamp.as_ref().map(|t| t.0),
+        ended,
+    }
+}

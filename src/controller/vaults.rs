@@ -1,0 +1,297 @@
+//! The vaults being observed, each through the identity of its own RecoveryVault: a tenant never sees through another's.
+
+use super::clock::{AzureTime, Moment};
+use super::convert::azure::{item_from, job_from, unreadable};
+use crate::asr::{AsrClient, ItemPath, JobId as WireJobId, VaultId};
+use crate::domain::ids::{RequestKey, Step, same};
+use crate::domain::item::Item;
+use crate::domain::job::{Job, JobId};
+use crate::domain::observed::Reading;
+use crate::domain::point::Point;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// Namespace and name of a RecoveryVault.
+pub type VaultKey = (String, String);
+
+/// What the observer last saw.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The items of the last list; `None` before the first.
+    pub items: Option<Reading<Arc<Vec<Item>>>>,
+    /// How many full lists have succeeded.
+    pub full_lists: u64,
+    /// The jobs of the last list, by id.
+    pub jobs: HashMap<JobId, Job>,
+}
+
+/// One RecoveryVault's view of its vault.
+#[derive(Debug)]
+pub struct VaultHandle {
+    /// The RecoveryVault.
+    pub key: VaultKey,
+    /// The vault.
+    pub vault: VaultId,
+    /// The client of its identity.
+    pub client: AsrClient,
+    /// Azure's time.
+    pub time: AzureTime,
+    /// What makes the observer list the items at once.
+    pub kick: Notify,
+    /// What makes the observer look at its list of followed jobs.
+    pub follow_changed: Notify,
+    /// Ends the observer.
+    pub stop: CancellationToken,
+    /// Which settings it was made from.
+    pub fingerprint: String,
+    snapshot: RwLock<Snapshot>,
+    followed: Mutex<HashMap<JobId, RequestKey>>,
+    details: Mutex<HashMap<JobId, (Moment, Job)>>,
+    points: Mutex<HashMap<String, KeptPoints>>,
+    location: OnceLock<String>,
+    adoption: Mutex<BTreeMap<Step, bool>>,
+    listing: tokio::sync::Mutex<Option<(Moment, Arc<Vec<Job>>)>>,
+}
+
+/// Points as they were read, when, and in which state of the item.
+type KeptPoints = (Moment, String, Vec<Point>);
+
+/// The points of an item that shows no change are read again after this time.
+const POINTS_KEPT: Duration = Duration::from_secs(600);
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl VaultHandle {
+    /// A view that has seen nothing yet.
+    pub fn new(key: VaultKey, vault: VaultId, client: AsrClient, fingerprint: String) -> Self {
+        Self {
+            key,
+            vault,
+            client,
+            fingerprint,
+            time: AzureTime::default(),
+            kick: Notify::new(),
+            follow_changed: Notify::new(),
+            stop: CancellationToken::new(),
+            snapshot: RwLock::default(),
+            followed: Mutex::default(),
+            details: Mutex::default(),
+            points: Mutex::default(),
+            location: OnceLock::new(),
+            adoption: Mutex::default(),
+            listing: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// What the observer last saw.
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The vault's region, once it was read.
+    pub fn location(&self) -> Option<&str> {
+        self.location.get().map(String::as_str)
+    }
+
+    /// Reads where the vault is; for information only.
+    pub async fn read_location(&self) {
+        if let Ok(answer) = self.client.vault(&self.vault).await
+            && let Some(location) = answer.body.location
+        {
+            self.location.set(crate::domain::item::region(&location)).ok();
+        }
+    }
+
+    /// Takes note of whether the job of a normally accepted call carries the call's id. A contradiction stays.
+    pub fn saw_adoption(&self, step: Step, carried: bool) {
+        locked(&self.adoption).entry(step).and_modify(|known| *known &= carried).or_insert(carried);
+    }
+
+    /// What is known of that, by step.
+    pub fn adoption(&self) -> BTreeMap<Step, bool> {
+        locked(&self.adoption).clone()
+    }
+
+    /// The item of that name as last listed.
+    pub fn listed_item(&self, name: &str) -> Option<Item> {
+        let snapshot = self.snapshot();
+        let items = snapshot.items.as_ref().and_then(Reading::known)?;
+        items.iter().find(|item| same(&item.name, name)).cloned()
+    }
+
+    /// Lists the items of the vault, all pages, and remembers them.
+    pub async fn list_items(&self) -> Reading<Arc<Vec<Item>>> {
+        let answer = self.client.items(&self.vault).await;
+        let reading = match answer {
+            Ok(answer) => {
+                self.time.saw(answer.date);
+                Reading::Known(Arc::new(answer.body.iter().map(item_from).collect()))
+            }
+            Err(error) => unreadable(&error, "the vault's protected items"),
+        };
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        snapshot.full_lists += u64::from(reading.known().is_some());
+        // The last truth stays while Azure does not answer; the reading says that it is old by not being Known.
+        snapshot.items = Some(reading.clone());
+        reading
+    }
+
+    /// Reads one item.
+    pub async fn item(&self, path: &str) -> Reading<Item> {
+        let Ok(path) = ItemPath::parse(path) else { return Reading::Absent };
+        match self.client.item(&path).await {
+            Ok(answer) => {
+                self.time.saw(answer.date);
+                Reading::Known(item_from(&answer.body))
+            }
+            Err(error) => unreadable(&error, "the protected item"),
+        }
+    }
+
+    /// Reads the recovery points of an item.
+    pub async fn recovery_points(&self, path: &str) -> Reading<Vec<Point>> {
+        let Ok(path) = ItemPath::parse(path) else { return Reading::Absent };
+        match self.client.recovery_points(&path).await {
+            Ok(answer) => {
+                self.time.saw(answer.date);
+                Reading::Known(answer.body.iter().filter_map(super::convert::azure::point_from).collect())
+            }
+            Err(error) => unreadable(&error, "the recovery points"),
+        }
+    }
+
+    /// The points of an item, read again when `state` changed or some time has passed: for status only.
+    pub async fn points_for_status(&self, item: &Item, state: &str) -> Option<Vec<Point>> {
+        let kept = locked(&self.points).get(&item.id).cloned();
+        if let Some((at, was, points)) = kept
+            && was == state
+            && at.elapsed() < POINTS_KEPT
+        {
+            return Some(points);
+        }
+        let points = self.recovery_points(&item.id).await.known()?.clone();
+        locked(&self.points).insert(item.id.clone(), (Moment::now(), state.to_owned(), points.clone()));
+        Some(points)
+    }
+
+    /// A list of the vault's jobs that was begun after this call; several callers share one.
+    pub async fn fresh_jobs(&self) -> Reading<Arc<Vec<Job>>> {
+        let asked = Moment::now();
+        let mut last = self.listing.lock().await;
+        if let Some((begun, jobs)) = last.as_ref()
+            && *begun >= asked
+        {
+            return Reading::Known(Arc::clone(jobs));
+        }
+        let begun = Moment::now();
+        match self.client.jobs(&self.vault).await {
+            Ok(answer) => {
+                self.time.saw(answer.date);
+                let jobs: Arc<Vec<Job>> = Arc::new(answer.body.iter().map(|job| job_from(job, false)).collect());
+                self.remember_jobs(&jobs);
+                *last = Some((begun, Arc::clone(&jobs)));
+                Reading::Known(jobs)
+            }
+            Err(error) => unreadable(&error, "the vault's jobs"),
+        }
+    }
+
+    fn remember_jobs(&self, jobs: &[Job]) {
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
+        snapshot.jobs = jobs.iter().map(|job| (job.id.clone(), job.clone())).collect();
+    }
+
+    /// Reads a job with all its detail. A stub is not remembered.
+    pub async fn job(&self, id: &JobId) -> Reading<Job> {
+        let Ok(wire) = WireJobId::parse(&id.0) else { return Reading::Absent };
+        match self.client.job(&self.vault, &wire).await {
+            Ok(answer) => {
+                self.time.saw(answer.date);
+                let job = job_from(&answer.body, true);
+                if job.detailed {
+                    locked(&self.details).insert(id.clone(), (Moment::now(), job.clone()));
+                }
+                Reading::Known(job)
+            }
+            Err(error) => unreadable(&error, "the job"),
+        }
+    }
+
+    /// The detail of a job as last read, and how long ago.
+    pub fn known_detail(&self, id: &JobId) -> Option<(Duration, Job)> {
+        locked(&self.details).get(id).map(|(at, job)| (at.elapsed(), job.clone()))
+    }
+
+    /// Follows a job for a request: the observer lists jobs while anything is followed.
+    pub fn follow(&self, id: &JobId, key: &RequestKey) {
+        if locked(&self.followed).insert(id.clone(), key.clone()).is_none() {
+            self.follow_changed.notify_one();
+        }
+    }
+
+    /// Stops following a job that ended, and has the items listed anew.
+    pub fn ended(&self, id: &JobId) {
+        if locked(&self.followed).remove(id).is_some() {
+            self.kick.notify_one();
+        }
+    }
+
+    /// The requests whose jobs are followed.
+    pub fn followers(&self) -> Vec<RequestKey> {
+        locked(&self.followed).values().cloned().collect()
+    }
+}
+
+/// All observed vaults.
+#[derive(Debug, Default)]
+pub struct Vaults(RwLock<HashMap<VaultKey, Arc<VaultHandle>>>);
+
+impl Vaults {
+    /// The view of one RecoveryVault.
+    pub fn get(&self, key: &VaultKey) -> Option<Arc<VaultHandle>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// A view of the vault with this ARM id, of the namespace if there is one: for reads that close what is open.
+    pub fn of_vault(&self, vault_id: &str, namespace: &str) -> Option<Arc<VaultHandle>> {
+        let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut fitting: Vec<_> = all.values().filter(|h| same(&h.vault.to_string(), vault_id)).cloned().collect();
+        fitting.sort_by_key(|h| (h.key.0 != namespace, h.key.clone()));
+        fitting.into_iter().next()
+    }
+
+    /// Puts a view in place of the one before, which is stopped.
+    pub fn put(&self, handle: Arc<VaultHandle>) {
+        let old = self.0.write().unwrap_or_else(PoisonError::into_inner).insert(handle.key.clone(), handle);
+        if let Some(old) = old {
+            old.stop.cancel();
+        }
+    }
+
+    /// Stops and forgets a view.
+    pub fn remove(&self, key: &VaultKey) {
+        if let Some(old) = self.0.write().unwrap_or_else(PoisonError::into_inner).remove(key) {
+            old.stop.cancel();
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The RecoveryVaults that have a view.
+    pub fn keys(&self) -> Vec<VaultKey> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+}

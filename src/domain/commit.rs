@@ -1,0 +1,100 @@
+//! Commit: makes the pending failover final, whoever started it. Deletes every recovery point.
+
+use super::Reason;
+use super::condition::{Condition, ConditionType};
+use super::ids::{Kind, Step, same};
+use super::item::{Active, Item, Side};
+use super::job::Job;
+use super::point::{PointChoice, last_segment};
+use super::record::{End, PointRef, Shutdown};
+use super::request::Run;
+use super::verb::{Call, Check, Verb};
+
+/// What a CommitRequest asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The point that was validated; refused when the item stands at another.
+    pub recovery_point: Option<String>,
+}
+
+impl Verb for Commit {
+    fn kind(&self) -> Kind {
+        Kind::CommitRequest
+    }
+
+    fn steps(&self) -> &'static [Step] {
+        &[Step::Commit]
+    }
+
+    fn check(&self, _: Step, item: &Item, _: Side) -> Check {
+        match (check(item), &self.recovery_point) {
+            (Check::Go, Some(_)) if item.failover_point.is_none() => Check::wait(
+                Reason::Pending,
+                "Azure does not say at which recovery point the VM stands, so recoveryPointId cannot be compared.",
+            ),
+            (Check::Go, Some(wanted)) if !self.stands_at(item, wanted) => Check::end(
+                End::Refused,
+                Reason::RecoveryPointMismatch,
+                format!(
+                    "recoveryPointId names {}, but the VM stands at {}. Validate what runs now, then create a new CommitRequest that names it.",
+                    last_segment(wanted),
+                    item.failover_point.as_deref().unwrap_or("a point that Azure does not name")
+                ),
+            ),
+            (check, _) => check,
+        }
+    }
+
+    fn point_choice(&self, _: Step) -> Option<&PointChoice> {
+        None
+    }
+
+    fn call(&self, _: Step, _: Option<&PointRef>) -> Call {
+        Call::FailoverCommit
+    }
+
+    fn shutdown(&self, _: Step, _: &Job) -> Option<Shutdown> {
+        None
+    }
+
+    fn conditions(&self, run: &Run<'_>) -> Vec<Condition> {
+        vec![run.step_condition(ConditionType::Done, Step::Commit, Reason::Committed)]
+    }
+}
+
+impl Commit {
+    fn stands_at(&self, item: &Item, wanted: &str) -> bool {
+        item.failover_point.as_deref().is_some_and(|at| same(last_segment(at), last_segment(wanted)))
+    }
+}
+
+/// Whether the pending failover of `item` can be committed.
+pub(super) fn check(item: &Item) -> Check {
+    if item.pending_commit() {
+        return Check::Go;
+    }
+    if item.committed() {
+        return Check::end(
+            End::NothingToDo,
+            Reason::NothingToDo,
+            "The failover is already committed: this request sent nothing.",
+        );
+    }
+    if item.active == Some(Active::Primary) {
+        return Check::end(
+            End::Refused,
+            Reason::NoPendingFailover,
+            format!(
+                "No failover of {} waits for a commit. Fail over first, then create a new CommitRequest.",
+                item.name
+            ),
+        );
+    }
+    Check::wait(
+        Reason::NotAllowedNow,
+        format!(
+            "Azure does not offer a commit in the state {} ({}).",
+            item.protection_state, item.protection_description
+        ),
+    )
+}

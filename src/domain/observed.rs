@@ -1,0 +1,159 @@
+//! What the shell observed for one request in one pass. A failed read is a value here, not an error.
+
+use super::backoff::Class;
+use super::ids::{ItemKey, RequestKey, hex_sha256};
+use super::item::{Item, Naming, Obstacle, Sides};
+use super::job::Job;
+use super::point::Point;
+use super::record::{Owner, Record};
+use super::verb::Verb;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The result of a read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading<T> {
+    /// It was read.
+    Known(T),
+    /// It is certainly not there.
+    Absent,
+    /// It could not be read.
+    Unreadable(Unreadable),
+}
+
+impl<T> Reading<T> {
+    /// The value, if it was read.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Absent | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// Why a read failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Who must act.
+    pub class: Class,
+    /// What is the case.
+    pub obstacle: Obstacle,
+    /// How long Azure wants to be left alone.
+    pub retry_after: Option<Duration>,
+}
+
+/// A request, parsed.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its verb.
+    pub verb: Arc<dyn Verb>,
+    /// Key, spec hash and validUntil.
+    pub owner: Owner,
+    /// validUntil, parsed.
+    pub valid_until: Timestamp,
+    /// Nothing was reported on the object yet: new, re-created, or restored without status.
+    pub unreported: bool,
+    /// The object already says `AlreadyRun`.
+    pub says_already_run: bool,
+}
+
+/// The frozen target of a request key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The request, its spec hash and its validUntil.
+    pub owner: Owner,
+    /// ARM id of the vault.
+    pub vault_id: String,
+    /// Name of the item.
+    pub item_name: String,
+    /// Life cycle of the item's replication when claimed.
+    pub lifecycle_id: Option<String>,
+    /// uid of the ReplicatedVm, for information.
+    pub vm_uid: Option<String>,
+}
+
+impl Claim {
+    /// The item that is claimed.
+    pub fn item(&self) -> ItemKey {
+        ItemKey::new(&self.vault_id, &self.item_name)
+    }
+}
+
+/// The ReplicatedVm that a request names, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vm {
+    /// Its uid.
+    pub uid: Option<String>,
+    /// `suspend` on it or on its RecoveryVault, in words.
+    pub suspended: Option<String>,
+    /// Its sides.
+    pub sides: Sides,
+    /// How it names its item.
+    pub naming: Naming,
+    /// ARM id of the vault.
+    pub vault_id: String,
+    /// The item as last listed.
+    pub item: Item,
+}
+
+impl Vm {
+    /// The key of its item.
+    pub fn item_key(&self) -> ItemKey {
+        ItemKey::new(&self.vault_id, &self.item.name)
+    }
+}
+
+/// The settings of the protocol, from the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A record younger than this makes no first intent.
+    pub quarantine: Duration,
+    /// validUntil may lie this far ahead.
+    pub max_validity: Duration,
+}
+
+/// Everything that the cluster says; enough to know what must be read from Azure.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The request's key; its object may be gone.
+    pub key: RequestKey,
+    /// The object.
+    pub request: Option<Request>,
+    /// Its claim.
+    pub claim: Option<Claim>,
+    /// What it names.
+    pub vm: Result<Vm, Obstacle>,
+    /// The record of the claimed item, or of the named one where nothing is claimed yet.
+    pub record: Option<Record>,
+    /// Age of that record by the API server's clock.
+    pub record_age: Option<Duration>,
+    /// The request that is served before this one.
+    pub ahead: Option<RequestKey>,
+    /// Random, for the write of this pass.
+    pub nonce: String,
+    /// The settings.
+    pub limits: Limits,
+}
+
+/// What Azure says; only what the stage asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Azure {
+    /// Azure's time, from the newest answer of this pass.
+    pub now: Option<Timestamp>,
+    /// The item, by a fresh GET.
+    pub item: Option<Reading<Item>>,
+    /// Its points.
+    pub points: Option<Reading<Vec<Point>>>,
+    /// The vault's jobs, by a list begun in this pass; candidates with their detail.
+    pub jobs: Option<Reading<Vec<Job>>>,
+    /// The followed job.
+    pub job: Option<Reading<Job>>,
+    /// How long this process has known the open intent.
+    pub since_intent: Duration,
+}
+
+/// The hash by which a spec is recognised: of its canonical JSON.
+pub fn spec_hash(canonical_json: &str) -> String {
+    hex_sha256(canonical_json.as_bytes())
+}

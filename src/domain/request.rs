@@ -1,0 +1,236 @@
+//! The life cycle that all requests share: wait, claim, verify, send, follow, end.
+//!
+//! `stage` needs the cluster's facts alone and so tells the shell what to read from Azure; `decide` then says what to show
+//! and the one thing to do. The order of its checks is the protocol; do not change it without the model.
+
+use super::condition::Standing;
+use super::ids::{ItemKey, RequestKey};
+use super::item::Obstacle;
+use super::job::Job;
+use super::observed::{Azure, Claim, Facts};
+use super::record::{End, Finished, PROTOCOL, Record, RunResult};
+use super::verb::Call;
+use super::view::{Precondition, RequestView};
+use super::{Reason, resolve};
+use jiff::Timestamp;
+use std::time::Duration;
+
+mod follow;
+mod shown;
+mod stage;
+mod verify;
+
+pub use shown::Run;
+pub use stage::{Stage, stage};
+pub use verify::look_back_since;
+
+use shown::view;
+use stage::{changed_target, same_spec};
+
+/// What to do after showing the view. At most one of these makes a mutating Azure call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing.
+    None,
+    /// Create the claim; it may exist already.
+    Claim(Claim),
+    /// Replace the record by this one, with the resourceVersion that was read.
+    Write(Record),
+    /// Replace the record by this one, whose intent is open, then make the call within the window, then write its outcome.
+    Send(Record, Call),
+}
+
+/// When to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// At once: the effect changed what is to be seen.
+    Now,
+    /// After this time, or when something watched changes.
+    After(Duration),
+    /// When the vault's observer has news of the job, or after this time.
+    OnJobNews(Duration),
+    /// When something watched changes.
+    OnChange,
+}
+
+/// The decision of one pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// What to show; `None` where there is no object to show it on.
+    pub view: Option<RequestView>,
+    /// What to do.
+    pub effect: Effect,
+    /// When to look again.
+    pub next: Next,
+}
+
+/// How long to wait for a thing in the cluster that no watch reports.
+const BLOCKED: Duration = Duration::from_secs(15);
+
+/// Says what to show and what to do.
+pub fn decide(facts: &Facts, azure: &Azure) -> Decision {
+    let stage = stage(facts);
+    if facts.request.is_some() && same_spec(facts).is_none() {
+        return name_reused(facts, &stage, azure);
+    }
+    decide_stage(facts, stage, azure)
+}
+
+fn decide_stage(facts: &Facts, stage: Stage, azure: &Azure) -> Decision {
+    match stage {
+        Stage::Gone => Decision { view: None, effect: Effect::None, next: Next::OnChange },
+        Stage::NameReused => name_reused(facts, &Stage::Gone, azure),
+        Stage::Ended(result) => ended(facts, &result),
+        Stage::Blocked(obstacle, after) => {
+            expired_waiting(facts, azure).unwrap_or_else(|| wait(facts, &obstacle, Next::After(after)))
+        }
+        Stage::Conclude(end, obstacle) => conclude(facts, azure, end, obstacle, None),
+        Stage::Claim(claim) => {
+            let accepted = Obstacle::new(Reason::Accepted, "The target is being frozen.");
+            Decision { effect: Effect::Claim(claim), next: Next::Now, ..wait(facts, &accepted, Next::Now) }
+        }
+        Stage::Verify(step) => verify::decide(facts, azure, step),
+        Stage::Follow(job) => follow::decide(facts, azure, &job),
+        Stage::Resolve => resolve::decide(facts, azure),
+        Stage::Withdraw => {
+            let gone = Obstacle::new(Reason::Withdrawn, "The request's object is gone; nothing was sent.");
+            let effect = facts.record.as_ref().map_or(Effect::None, |r| Effect::Write(r.withdraw(&facts.key)));
+            Decision { effect, ..wait(facts, &gone, Next::OnChange) }
+        }
+    }
+}
+
+/// The end of a request whose validUntil passed while something else kept it waiting. A record in quarantine says nothing yet
+/// of what was sent before it was made.
+fn expired_waiting(facts: &Facts, azure: &Azure) -> Option<Decision> {
+    let (request, record) = facts.request.as_ref().zip(facts.record.as_ref())?;
+    let ours = facts.claim.as_ref().is_some_and(|c| ItemKey::new(&record.vault_id, &record.item_name) == c.item());
+    let settled = facts.record_age? >= facts.limits.quarantine;
+    let free = record.protocol == PROTOCOL && !record.held_by(&facts.key);
+    if !(ours && settled && free) {
+        return None;
+    }
+    let obstacle = verify::expiry(request, azure.now?)?;
+    Some(conclude(facts, azure, End::Expired, obstacle, None))
+}
+
+/// The object's key belongs to another spec. What runs under the key goes on; this object only says what it is.
+fn name_reused(facts: &Facts, stage: &Stage, azure: &Azure) -> Decision {
+    let orphan = Facts { request: None, ..facts.clone() };
+    let inner = match stage {
+        Stage::Gone | Stage::NameReused | Stage::Ended(_) => {
+            Decision { view: None, effect: Effect::None, next: Next::OnChange }
+        }
+        other => decide_stage(&orphan, other.clone(), azure),
+    };
+    let message = format!(
+        "A {} was applied before with another spec, and a name is used once. Nothing is sent for this one: give the new request a new name.",
+        facts.key
+    );
+    let obstacle = Obstacle::new(Reason::NameReused, message);
+    Decision {
+        view: view(facts, Standing::Stalled, &obstacle, &[], &Run { claimed: false, ..Run::nothing(&obstacle) }),
+        ..inner
+    }
+}
+
+/// Ends the request: the record first, the object in the next pass. Azure's time is noted where it is known; without it
+/// nothing is forgotten to make room.
+fn conclude(facts: &Facts, azure: &Azure, end: End, obstacle: Obstacle, last: Option<(Finished, &Job)>) -> Decision {
+    let report = |what| wait(facts, &Obstacle::new(Reason::InternalError, what), Next::After(BLOCKED));
+    let Some(record) = &facts.record else {
+        return report("A request ends without its item's record. Please report this.");
+    };
+    let Some(owner) = owner_of(facts, record) else {
+        return report("The holder of the item's record is not remembered in it. Please report this.");
+    };
+    let mut steps = if record.held_by(&facts.key) { record.finished.clone() } else { vec![] };
+    let (done, job) = last.unzip();
+    steps.extend(done);
+    let ending = Obstacle::new(Reason::Ending, &obstacle.message);
+    let result = RunResult { end, reason: obstacle.reason, message: obstacle.message, at: azure.now, steps };
+    match record.end(&owner, result, azure.now.unwrap_or(Timestamp::MIN)) {
+        Ok(next) => {
+            Decision { effect: Effect::Write(next), ..show(facts, Standing::Reconciling, &ending, &[], job, Next::Now) }
+        }
+        Err(full) => wait(facts, &full, Next::After(BLOCKED)),
+    }
+}
+
+/// Whose end it is: the object's, or what the record remembers of it.
+fn owner_of(facts: &Facts, record: &Record) -> Option<super::record::Owner> {
+    let remembered = record.consumed(&facts.key).map(|c| super::record::Owner {
+        key: c.key.clone(),
+        spec_hash: c.spec_hash.clone(),
+        valid_until: c.valid_until.clone(),
+    });
+    remembered.or_else(|| facts.request.as_ref().map(|r| r.owner.clone()))
+}
+
+/// Shows that the request waits, and for what.
+fn wait(facts: &Facts, obstacle: &Obstacle, next: Next) -> Decision {
+    show(facts, Standing::Reconciling, obstacle, &[], None, next)
+}
+
+/// Shows the run so far.
+pub(super) fn show(
+    facts: &Facts,
+    standing: Standing,
+    obstacle: &Obstacle,
+    pre: &[Precondition],
+    job: Option<&Job>,
+    next: Next,
+) -> Decision {
+    let record = facts.record.as_ref().filter(|r| r.held_by(&facts.key));
+    let run = Run {
+        finished: record.map_or(&[], |r| &r.finished),
+        current: record.and_then(|r| r.intent.as_ref()),
+        job,
+        result: None,
+        obstacle,
+        claimed: facts.claim.is_some(),
+    };
+    Decision { view: view(facts, standing, obstacle, pre, &run), effect: Effect::None, next }
+}
+
+/// Shows how it ended. An object that never reported its run says so: it ran before.
+fn ended(facts: &Facts, result: &RunResult) -> Decision {
+    let again = facts.request.as_ref().is_some_and(|r| r.unreported || r.says_already_run);
+    let obstacle = if again {
+        Obstacle::new(
+            Reason::AlreadyRun,
+            format!(
+                "A request of this name already ran and ended {}; it never runs again, and nothing was sent now. It ended: {}",
+                result.end.as_str(),
+                result.message
+            ),
+        )
+    } else {
+        Obstacle::new(result.reason, &result.message)
+    };
+    let run = Run {
+        finished: &result.steps,
+        current: None,
+        job: None,
+        result: Some(result),
+        obstacle: &obstacle,
+        claimed: facts.claim.is_some(),
+    };
+    Decision {
+        view: view(facts, result.end.standing(), &obstacle, &[], &run),
+        effect: Effect::None,
+        next: Next::OnChange,
+    }
+}
+
+/// The request that must be served before `key`: of those pending, the first by priority, then age, kind and name.
+pub fn first_in_line<'a>(
+    pending: impl Iterator<Item = (&'a RequestKey, i32, Option<Timestamp>)>,
+    key: &RequestKey,
+) -> Option<&'a RequestKey> {
+    let first = pending.min_by_key(|(k, priority, created)| (-i64::from(*priority), *created, (*k).clone()))?.0;
+    (first != key).then_some(first)
+}
+
+#[cfg(test)]
+mod tests;

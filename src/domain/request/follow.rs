@@ -1,0 +1,218 @@
+//! Following the job of an accepted call to its end, whoever watches.
+
+use super::super::Reason;
+use super::super::condition::Standing;
+use super::super::ids::{Step, same};
+use super::super::item::{Active, Item, Obstacle};
+use super::super::job::{Job, JobId, Phase};
+use super::super::observed::{Azure, Facts, Reading};
+use super::super::point::last_segment;
+use super::super::record::{End, Finished, Intent, PointRef, Record};
+use super::super::verb;
+use super::{Decision, Effect, Next, conclude, show};
+use jiff::SignedDuration;
+use std::time::Duration;
+
+/// The longest time between two looks at a running job when the observer brings no news.
+const JOB_NEWS: Duration = Duration::from_secs(30);
+
+/// The decision about a job that runs or ended.
+pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
+    let Some((record, intent)) = facts.record.as_ref().and_then(|r| r.intent.as_ref().map(|i| (r, i))) else {
+        let obstacle =
+            Obstacle::new(Reason::InternalError, "A job is followed without its intent. Please report this.");
+        return show(facts, Standing::Reconciling, &obstacle, &[], None, Next::After(JOB_NEWS));
+    };
+    let noun = verb::row(intent.step).noun;
+    match &azure.job {
+        Some(Reading::Known(job)) if job.phase.is_terminal() => ended(facts, azure, record, intent, job),
+        Some(Reading::Known(job)) => {
+            let task = job.current_task().map_or_else(String::new, |t| format!(": {}", t.friendly_name));
+            running(
+                facts,
+                Reason::JobRunning,
+                format!("The {noun} is running as job {id}{task}."),
+                Some(job),
+                Next::OnJobNews(JOB_NEWS),
+            )
+        }
+        Some(Reading::Unreadable(u)) => {
+            let next = Next::OnJobNews(u.retry_after.unwrap_or(JOB_NEWS));
+            running(
+                facts,
+                Reason::JobUnreadable,
+                format!(
+                    "The {noun} was accepted as job {id}, which cannot be read at the moment: {}",
+                    u.obstacle.message
+                ),
+                None,
+                next,
+            )
+        }
+        Some(Reading::Absent) => {
+            let text = format!(
+                "The {noun} was accepted as job {id}, which Azure does not show. It is looked for again; nothing is sent meanwhile, and the VM stays locked for other requests. Look for the job in the portal."
+            );
+            running(facts, Reason::JobUnreadable, text, None, Next::OnJobNews(JOB_NEWS))
+        }
+        None => {
+            let next = Next::OnJobNews(JOB_NEWS);
+            running(facts, Reason::JobRunning, format!("The {noun} was accepted as job {id}."), None, next)
+        }
+    }
+}
+
+fn running(facts: &Facts, reason: Reason, message: String, job: Option<&Job>, next: Next) -> Decision {
+    show(facts, Standing::Reconciling, &Obstacle::new(reason, message), &[], job, next)
+}
+
+fn ended(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &Job) -> Decision {
+    let noun = verb::row(intent.step).noun;
+    if !job.detailed {
+        return running(
+            facts,
+            Reason::JobRunning,
+            format!("Job {} of the {noun} ended; its detail is being read.", job.id),
+            Some(job),
+            Next::After(Duration::from_secs(2)),
+        );
+    }
+    if matches!(job.phase, Phase::Failed | Phase::Cancelled) {
+        let done = finished(facts, azure, intent, job, None);
+        return conclude(facts, azure, End::Failed, failure(record, intent, job), Some((done, job)));
+    }
+    let item = match result_item(azure, record, intent, job) {
+        Ok(item) => item,
+        Err(why) => {
+            let text = format!("Job {} of the {noun} succeeded; its result is being read: {why}", job.id);
+            return running(facts, Reason::JobRunning, text, Some(job), Next::After(Duration::from_secs(5)));
+        }
+    };
+    let done = finished(facts, azure, intent, job, item);
+    let more = facts.request.as_ref().is_some_and(|r| r.verb.steps().len() > record.finished.len() + 1);
+    let obstacle = success(intent, job, &done, more);
+    if more {
+        let shown = running(facts, Reason::JobRunning, obstacle.message, Some(job), Next::Now);
+        return Decision { effect: Effect::Write(record.after_step(done)), ..shown };
+    }
+    conclude(facts, azure, End::Succeeded, obstacle, Some((done, job)))
+}
+
+/// How long after a job's end the item and its points may keep the end of the request waiting.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
+/// The item after a failover: Azure's item may lag its job, and says the used point and the new VM only when it has caught up.
+/// `Ok(None)` where nothing is to be had from it.
+fn result_item<'a>(
+    azure: &'a Azure,
+    record: &Record,
+    intent: &Intent,
+    job: &Job,
+) -> Result<Option<&'a Item>, &'static str> {
+    if intent.step != Step::Failover {
+        return Ok(None);
+    }
+    let out_of_patience =
+        azure.now.zip(job.ended.or(job.started)).is_some_and(|(now, end)| now.duration_since(end) > PATIENCE);
+    let item = azure
+        .item
+        .as_ref()
+        .and_then(Reading::known)
+        .filter(|i| i.active == Some(Active::Recovery) && same(&i.name, &record.item_name));
+    let points = azure.points.as_ref().is_some_and(|p| p.known().is_some());
+    match (item, points) {
+        (Some(item), true) => Ok(Some(item)),
+        (item, _) if out_of_patience => Ok(item),
+        (None, _) => Err("the item does not show the failover yet."),
+        (Some(_), false) => Err("the recovery points cannot be read yet."),
+    }
+}
+
+fn success(intent: &Intent, job: &Job, done: &Finished, more: bool) -> Obstacle {
+    let noun = verb::row(intent.step).noun;
+    let reason = if done.warning.is_some() { Reason::SucceededWithWarning } else { Reason::Succeeded };
+    let text = match intent.step {
+        Step::Failover if more => "The VM runs on the other side. Its commit follows.",
+        Step::Failover => "The VM runs on the other side. Validate it, then commit; until then nothing is final.",
+        Step::Commit => {
+            "The failover is final and its recovery points are gone. The VM is not protected until it is reprotected."
+        }
+    };
+    let warning = done.warning.as_ref().map_or_else(String::new, |w| format!(" {w}"));
+    Obstacle::new(reason, format!("The {noun} succeeded as job {}. {text}{warning}", job.id))
+}
+
+fn failure(record: &Record, intent: &Intent, job: &Job) -> Obstacle {
+    let noun = verb::row(intent.step).noun;
+    let cause = job.cause().map_or_else(
+        || "Azure gives no cause.".to_owned(),
+        |e| {
+            let part = |label: &str, text: &str| {
+                if text.trim().is_empty() { String::new() } else { format!(" {label}: {}", text.trim()) }
+            };
+            let (causes, advice) =
+                (part("Possible causes", &e.possible_causes), part("Recommended", &e.recommended_action));
+            format!("{} {}{causes}{advice}", e.code, e.message)
+        },
+    );
+    let (reason, what) = match job.phase {
+        Phase::Cancelled => (Reason::JobCancelled, "was cancelled by somebody"),
+        _ => (Reason::JobFailed, "failed"),
+    };
+    let text = format!("The {noun} {what} as job {}: {cause} Doing it again takes a new request.", job.id);
+    if record.finished.is_empty() {
+        return Obstacle::new(reason, text);
+    }
+    Obstacle::new(Reason::CommitFailed, format!("The failover stands and waits for its commit. {text}"))
+}
+
+fn finished(facts: &Facts, azure: &Azure, intent: &Intent, job: &Job, item: Option<&Item>) -> Finished {
+    let failover = intent.step == Step::Failover && item.is_some();
+    let point = if failover { used_point(azure, intent, item) } else { None };
+    let lost = point
+        .as_ref()
+        .and_then(|p| p.time)
+        .zip(job.started)
+        .map(|(p, start)| start.duration_since(p).max(jiff::SignedDuration::ZERO));
+    let taken = intent.t0.zip(job.ended).map(|(t0, end)| end.duration_since(t0).max(jiff::SignedDuration::ZERO));
+    let warned = job.phase == Phase::SucceededWithWarning;
+    Finished {
+        step: intent.step,
+        ordinal: intent.ordinal,
+        attempt: intent.attempt,
+        client_request_id: intent.client_request_id.clone(),
+        job: Some(job.id.clone()),
+        phase: job.phase,
+        started: intent.t0.or(job.started),
+        ended: job.ended,
+        point,
+        achieved_rpo: if failover { lost } else { None },
+        achieved_rto: if failover { taken } else { None },
+        recovered_vm_id: item.filter(|_| failover).and_then(|i| i.recovered_vm_id.clone()),
+        shutdown: facts.request.as_ref().and_then(|r| r.verb.shutdown(intent.step, job)),
+        warning: warned.then(|| warning(job)),
+    }
+}
+
+fn warning(job: &Job) -> String {
+    let cause = job
+        .cause()
+        .map_or_else(|| job.state_text.clone(), |e| format!("{} {} {}", e.code, e.message, e.recommended_action));
+    format!("Azure reports a warning: {cause}")
+}
+
+/// The point that Azure says it used; its time and kind from the list, or from the intent where that named it.
+fn used_point(azure: &Azure, intent: &Intent, item: Option<&Item>) -> Option<PointRef> {
+    let name = item.and_then(|i| i.failover_point.as_deref()).map(last_segment);
+    let Some(name) = name else {
+        return intent.point.clone();
+    };
+    let listed = azure
+        .points
+        .as_ref()
+        .and_then(Reading::known)
+        .and_then(|list| list.iter().find(|p| p.name().eq_ignore_ascii_case(name)));
+    let frozen = intent.point.clone().filter(|p| last_segment(&p.id).eq_ignore_ascii_case(name));
+    let known = listed.map(|p| PointRef { id: p.name().to_owned(), time: Some(p.time), kind: Some(p.kind) });
+    known.or(frozen).or_else(|| Some(PointRef { id: name.to_owned(), time: None, kind: None }))
+}

@@ -1,0 +1,15 @@
+//! Tables for `decide`: one observation per row, and what follows from it. Properties and a small model of Azure besides.
+
+mod ends;
+mod fixture;
+mod generate;
+mod jobs;
+mod look_back;
+
+mod points;
+mod properties;
+
+mod shows;
+mod unknown;
+mod verbs;
+mod waits;

@@ -1,0 +1,387 @@
+//! One VM, one request, one record, and words for how they differ in a row of a table.
+
+use super::super::super::Reason;
+use super::super::super::backoff::Class;
+use super::super::super::commit::Commit;
+use super::super::super::condition::{ConditionType, Standing, Truth};
+use super::super::super::failover::Failover;
+use super::super::super::ids::{CallId, ItemKey, Kind, RequestKey, Step};
+use super::super::super::item::{Active, Direction, Item, Naming, Obstacle, Sides};
+use super::super::super::job::{Job, JobError, JobId, Phase, Task};
+use super::super::super::observed::{Azure, Claim, Facts, Limits, Reading, Request, Unreadable, Vm};
+use super::super::super::point::{Point, PointChoice, PointKind};
+use super::super::super::record::{End, Finished, Intent, Outcome, Owner, Record, RunResult};
+use super::super::super::verb::Verb;
+use super::super::{Decision, Effect, decide};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) const VAULT: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
+pub(super) const VALID_UNTIL: &str = "2026-06-01T12:00:00Z";
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+pub(super) fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// Azure's time in every row that does not say another.
+pub(super) fn now() -> Timestamp {
+    at("2026-06-01T08:00:00Z")
+}
+
+pub(super) fn minutes(n: i64) -> SignedDuration {
+    SignedDuration::from_mins(n)
+}
+
+pub(super) fn key(kind: Kind, name: &str) -> RequestKey {
+    RequestKey { kind, namespace: "apps".into(), name: name.into() }
+}
+
+pub(super) fn owner(kind: Kind) -> Owner {
+    Owner { key: key(kind, "it"), spec_hash: "spec".into(), valid_until: VALID_UNTIL.into() }
+}
+
+pub(super) fn failover() -> Failover {
+    Failover {
+        direction: Direction::PrimaryToRecovery,
+        point: PointChoice::LATEST,
+        shutdown_source: true,
+        commit: false,
+    }
+}
+
+pub(super) fn automatic() -> Failover {
+    Failover { commit: true, ..failover() }
+}
+
+pub(super) fn request(verb: impl Verb + 'static) -> Request {
+    Request {
+        owner: owner(verb.kind()),
+        verb: Arc::new(verb),
+        valid_until: at(VALID_UNTIL),
+        unreported: false,
+        says_already_run: false,
+    }
+}
+
+/// A protected VM that runs on its primary side.
+pub(super) fn item() -> Item {
+    Item {
+        id: "/fabrics/a/items/app01-item".into(),
+        name: "app01-item".into(),
+        friendly_name: "app01".into(),
+        source_vm_id: "/subscriptions/s/resourcegroups/rg-app/providers/microsoft.compute/virtualmachines/app01".into(),
+        recovery_resource_group_id: Some("/subscriptions/s/resourceGroups/rg-app-dr".into()),
+        recovery_vm_name: Some("app01".into()),
+        active: Some(Active::Primary),
+        primary_region: "westeurope".into(),
+        recovery_region: "northeurope".into(),
+        initial_primary_region: "westeurope".into(),
+        initial_recovery_region: "northeurope".into(),
+        allowed: words(&["UnplannedFailover", "DisableProtection", "TestFailover"]),
+        protection_state: "Protected".into(),
+        protection_description: "Protected".into(),
+        lifecycle_id: Some("life-1".into()),
+        rpo_seconds: Some(60),
+        rpo_at: Some(now()),
+        ..Item::default()
+    }
+}
+
+/// Failed over, not committed.
+pub(super) fn pending() -> Item {
+    Item {
+        active: Some(Active::Recovery),
+        allowed: words(&["CompleteMigration", "Commit", "DisableProtection", "ChangePit"]),
+        protection_state: "UnplannedFailoverCommitPendingStatesBegin".into(),
+        protection_description: "Failover completed".into(),
+        failover_point: Some("p2".into()),
+        recovered_vm_id: Some("/subscriptions/s/vms/app01-dr".into()),
+        last_failover: Some(at("2026-06-01T07:50:00Z")),
+        ..item()
+    }
+}
+
+/// Failed over and committed.
+pub(super) fn committed() -> Item {
+    Item {
+        allowed: words(&["CompleteMigration", "DisableProtection", "SwitchProtection"]),
+        protection_state: "UnplannedFailoverCommitted".into(),
+        protection_description: "Failover committed".into(),
+        ..pending()
+    }
+}
+
+/// Reprotected: the regions stand swapped and `activeLocation` reads Primary again.
+pub(super) fn reversed() -> Item {
+    Item {
+        primary_region: "northeurope".into(),
+        recovery_region: "westeurope".into(),
+        source_vm_id: "/subscriptions/s/vms/app01-dr".into(),
+        recovery_resource_group_id: Some("/subscriptions/s/resourcegroups/rg-app".into()),
+        ..item()
+    }
+}
+
+/// Failed back to its primary side, not committed.
+pub(super) fn failed_back() -> Item {
+    let pending = pending();
+    Item {
+        active: pending.active,
+        allowed: pending.allowed,
+        protection_state: pending.protection_state,
+        last_failover: Some(at("2026-06-01T07:59:00Z")),
+        ..reversed()
+    }
+}
+
+pub(super) fn words(list: &[&str]) -> Vec<String> {
+    list.iter().map(|w| (*w).to_owned()).collect()
+}
+
+pub(super) fn vm() -> Vm {
+    Vm {
+        uid: Some("uid-1".into()),
+        suspended: None,
+        sides: Sides { primary_region: "westeurope".into(), recovery_region: "northeurope".into() },
+        naming: Naming::SourceVm(item().source_vm_id),
+        vault_id: VAULT.into(),
+        item: item(),
+    }
+}
+
+pub(super) fn claim(owner: &Owner) -> Claim {
+    Claim {
+        owner: owner.clone(),
+        vault_id: VAULT.into(),
+        item_name: "app01-item".into(),
+        lifecycle_id: Some("life-1".into()),
+        vm_uid: Some("uid-1".into()),
+    }
+}
+
+pub(super) fn points() -> Vec<Point> {
+    let point = |name: &str, time: &str, kind| Point { id: format!("/points/{name}"), time: at(time), kind };
+    vec![
+        point("p1", "2026-06-01T07:00:00Z", PointKind::AppConsistent),
+        point("p3", "2026-06-01T07:55:00Z", PointKind::CrashConsistent),
+        point("p2", "2026-06-01T07:45:00Z", PointKind::CrashConsistent),
+    ]
+}
+
+/// A request whose turn it is, on an idle VM with a settled record.
+pub(super) fn facts(verb: impl Verb + 'static) -> Facts {
+    let request = request(verb);
+    let owner = request.owner.clone();
+    Facts {
+        key: owner.key.clone(),
+        claim: Some(claim(&owner)),
+        request: Some(request),
+        vm: Ok(vm()),
+        record: Some(Record::empty(VAULT, "app01-item")),
+        record_age: Some(WEEK),
+        ahead: None,
+        nonce: "nonce".into(),
+        limits: Limits { quarantine: Duration::from_secs(300), max_validity: WEEK },
+    }
+}
+
+pub(super) fn commit() -> Commit {
+    Commit { recovery_point: None }
+}
+
+pub(super) fn azure(item: Item) -> Azure {
+    Azure {
+        now: Some(now()),
+        item: Some(Reading::Known(item)),
+        points: Some(Reading::Known(points())),
+        jobs: Some(Reading::Known(vec![])),
+        job: None,
+        since_intent: Duration::ZERO,
+    }
+}
+
+pub(super) fn call_id(kind: Kind, step: Step, attempt: u32) -> String {
+    let (item, owner) = (ItemKey::new(VAULT, "app01-item"), owner(kind));
+    CallId { item: &item, key: &owner.key, valid_until: VALID_UNTIL, step, ordinal: 0, attempt }.client_request_id()
+}
+
+pub(super) fn intent(kind: Kind, step: Step, outcome: Option<Outcome>) -> Intent {
+    Intent {
+        nonce: "old".into(),
+        step,
+        ordinal: 0,
+        attempt: 1,
+        client_request_id: call_id(kind, step, 1),
+        body_hash: "hash".into(),
+        point: None,
+        t0: Some(at("2026-06-01T07:50:00Z")),
+        outcome,
+    }
+}
+
+pub(super) fn accepted() -> Option<Outcome> {
+    Some(Outcome::Accepted { job: JobId("j1".into()) })
+}
+
+pub(super) fn not_sent() -> Option<Outcome> {
+    Some(Outcome::NotSent { detail: "no connection".into() })
+}
+
+pub(super) fn unknown_outcome() -> Option<Outcome> {
+    Some(Outcome::Unknown { detail: "503".into() })
+}
+
+/// The record while `kind`'s first call is open with that outcome.
+pub(super) fn held(kind: Kind, outcome: Option<Outcome>) -> Record {
+    let step = if kind == Kind::CommitRequest { Step::Commit } else { Step::Failover };
+    Record::empty(VAULT, "app01-item").open(&owner(kind), intent(kind, step, outcome), now()).unwrap()
+}
+
+pub(super) fn finished_failover() -> Finished {
+    Finished {
+        step: Step::Failover,
+        ordinal: 0,
+        attempt: 1,
+        client_request_id: call_id(Kind::FailoverRequest, Step::Failover, 1),
+        job: Some(JobId("j1".into())),
+        phase: Phase::Succeeded,
+        started: Some(at("2026-06-01T07:50:00Z")),
+        ended: Some(at("2026-06-01T07:58:00Z")),
+        point: None,
+        achieved_rpo: None,
+        achieved_rto: None,
+        recovered_vm_id: None,
+        shutdown: None,
+        warning: None,
+    }
+}
+
+/// The record of an automatic failover whose first step is done.
+pub(super) fn between() -> Record {
+    held(Kind::FailoverRequest, accepted()).after_step(finished_failover())
+}
+
+/// The record of an automatic failover whose commit is open with that outcome.
+pub(super) fn committing(outcome: Option<Outcome>) -> Record {
+    let owner = owner(Kind::FailoverRequest);
+    between().open(&owner, intent(Kind::FailoverRequest, Step::Commit, outcome), now()).unwrap()
+}
+
+pub(super) fn result(end: End, reason: Reason) -> RunResult {
+    RunResult { end, reason, message: "It was so.".into(), at: Some(now()), steps: vec![] }
+}
+
+pub(super) fn ended(kind: Kind, end: End, reason: Reason) -> Record {
+    Record::empty(VAULT, "app01-item").end(&owner(kind), result(end, reason), now()).unwrap()
+}
+
+pub(super) fn job(id: &str, scenario: &str, phase: Phase, client_request_id: Option<&str>) -> Job {
+    Job {
+        id: JobId(id.into()),
+        scenario: Some(scenario.into()),
+        target: Some("app01".into()),
+        phase,
+        state_text: phase.as_str().into(),
+        client_request_id: client_request_id.map(Into::into),
+        detailed: true,
+        started: Some(at("2026-06-01T07:50:03Z")),
+        ended: phase.is_terminal().then(|| at("2026-06-01T07:58:00Z")),
+        tasks: vec![],
+        errors: vec![],
+    }
+}
+
+pub(super) fn failover_job(phase: Phase) -> Job {
+    job("j1", "UnplannedFailover", phase, Some(&call_id(Kind::FailoverRequest, Step::Failover, 1)))
+}
+
+pub(super) fn error(code: &str) -> JobError {
+    JobError {
+        code: code.into(),
+        message: "it broke.".into(),
+        possible_causes: "a cause".into(),
+        recommended_action: "mend it".into(),
+    }
+}
+
+pub(super) fn task(name: &str, state: &str, errors: Vec<JobError>) -> Task {
+    Task {
+        name: name.into(),
+        friendly_name: format!("the {name}"),
+        state: state.into(),
+        started: None,
+        ended: None,
+        errors,
+    }
+}
+
+pub(super) fn unreadable<T>(class: Class) -> Reading<T> {
+    let obstacle = Obstacle::new(Reason::VaultUnreachable, "Azure did not answer.");
+    Reading::Unreadable(Unreadable { class, obstacle, retry_after: None })
+}
+
+/// What a row is compared by: the effect in one word, the standing, and the reason that all three of the trio carry.
+pub(super) fn told(facts: &Facts, azure: &Azure) -> (&'static str, Option<Standing>, Option<Reason>) {
+    let decision = decide(facts, azure);
+    (effect(&decision), standing(&decision), reason(&decision))
+}
+
+pub(super) fn effect(decision: &Decision) -> &'static str {
+    match &decision.effect {
+        Effect::None => "none",
+        Effect::Claim(_) => "claim",
+        Effect::Send(..) => "send",
+        Effect::Write(record) => written(record),
+    }
+}
+
+fn written(record: &Record) -> &'static str {
+    let open = record.intent.as_ref().map(|i| &i.outcome);
+    match (open, record.finished.is_empty(), record.consumed.iter().any(|c| c.result.is_some())) {
+        (Some(Some(Outcome::Accepted { .. })), ..) => "adopt",
+        (Some(_), ..) => "write",
+        (None, false, _) => "step",
+        (None, true, true) => "end",
+        (None, true, false) => "withdraw",
+    }
+}
+
+pub(super) fn standing(decision: &Decision) -> Option<Standing> {
+    let held: Vec<_> = decision.view.as_ref()?.conditions[..3].iter().filter(|c| c.truth == Truth::True).collect();
+    assert_eq!(held.len(), 1, "exactly one of the trio holds: {decision:?}");
+    Some(match held[0].kind {
+        ConditionType::Ready => Standing::Ready,
+        ConditionType::Reconciling => Standing::Reconciling,
+        _ => Standing::Stalled,
+    })
+}
+
+pub(super) fn reason(decision: &Decision) -> Option<Reason> {
+    Some(decision.view.as_ref()?.conditions[0].reason)
+}
+
+pub(super) fn message(decision: &Decision) -> String {
+    decision.view.as_ref().map(|v| v.conditions[0].message.clone()).unwrap_or_default()
+}
+
+/// The end that the decision writes down.
+pub(super) fn end(facts: &Facts, azure: &Azure) -> RunResult {
+    let decision = decide(facts, azure);
+    let Effect::Write(record) = &decision.effect else { panic!("no end is written: {decision:?}") };
+    let consumed = record.consumed(&facts.key).unwrap_or_else(|| panic!("the key is not remembered: {record:?}"));
+    consumed.result.clone().unwrap_or_else(|| panic!("no end is written: {record:?}"))
+}
+
+/// The answer after the effect was carried out: what the object says in the end.
+pub(super) fn after(facts: &Facts, azure: &Azure) -> Decision {
+    let Effect::Write(record) = decide(facts, azure).effect else { panic!("nothing is written") };
+    decide(&Facts { record: Some(record), ..facts.clone() }, azure)
+}
+
+pub(super) fn condition(decision: &Decision, kind: ConditionType) -> (Truth, Reason) {
+    let view = decision.view.as_ref().unwrap();
+    let found = view.conditions.iter().find(|c| c.kind == kind).unwrap_or_else(|| panic!("no {kind:?}"));
+    (found.truth, found.reason)
+}

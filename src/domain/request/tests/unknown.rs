@@ -1,0 +1,125 @@
+//! The resolver: an outcome that is not known is looked for, adopted or left open, and never sent again.
+
+use super::super::super::Reason;
+use super::super::super::backoff::Class;
+use super::super::super::condition::Standing;
+use super::super::super::failover::Failover;
+use super::super::super::ids::{Kind, Step};
+use super::super::super::job::{Job, Phase};
+use super::super::super::observed::{Azure, Facts, Reading};
+use super::super::super::record::Outcome;
+use super::super::{Effect, decide};
+use super::fixture::*;
+use std::time::Duration;
+
+const LONG: Duration = Duration::from_secs(180);
+
+fn unresolved(outcome: Option<Outcome>) -> Facts {
+    Facts { record: Some(held(Kind::FailoverRequest, outcome)), ..facts(failover()) }
+}
+
+fn seen(since_intent: Duration, jobs: Option<Reading<Vec<Job>>>) -> Azure {
+    Azure { since_intent, jobs, ..azure(item()) }
+}
+
+#[test]
+fn given_an_unknown_outcome_when_time_passes_then_it_is_named_unknown_and_never_sent_again() {
+    let listed = |jobs| Some(Reading::Known(jobs));
+    let foreign = job("x", "UnplannedFailover", Phase::Running, Some("somebody"));
+    let silent = job("x", "UnplannedFailover", Phase::Running, None);
+    let stub = Job { detailed: false, scenario: None, target: None, started: None, ..silent.clone() };
+    let resolving = (Standing::Reconciling, Reason::Resolving);
+    let unknown = (Standing::Stalled, Reason::OutcomeUnknown);
+    let table = [
+        (Duration::ZERO, listed(vec![]), resolving),
+        (LONG - Duration::from_millis(1), listed(vec![]), resolving),
+        (LONG, listed(vec![]), unknown),
+        (Duration::MAX, listed(vec![]), unknown),
+        (LONG, listed(vec![foreign.clone()]), unknown),
+        (LONG, listed(vec![silent.clone()]), unknown),
+        (LONG, listed(vec![stub.clone()]), resolving),
+        (LONG, listed(vec![foreign, stub]), resolving),
+        (LONG, Some(unreadable(Class::Transient)), resolving),
+        (LONG, Some(unreadable(Class::Access)), resolving),
+        (LONG, None, resolving),
+    ];
+    for outcome in [None, unknown_outcome()] {
+        for (since, jobs, (stands, why)) in &table {
+            let azure = seen(*since, jobs.clone());
+            assert_eq!(told(&unresolved(outcome.clone()), &azure), ("none", Some(*stands), Some(*why)), "{azure:?}");
+        }
+    }
+}
+
+#[test]
+fn given_its_job_appears_when_resolved_then_it_is_adopted_however_late() {
+    let id = call_id(Kind::FailoverRequest, Step::Failover, 1);
+    for outcome in [None, unknown_outcome()] {
+        for since in [Duration::ZERO, LONG, Duration::from_secs(86_400)] {
+            for phase in [Phase::Running, Phase::Succeeded, Phase::Failed] {
+                let job = Job { target: None, ..job("j5", "UnplannedFailover", phase, Some(&id.to_uppercase())) };
+                let azure = seen(since, Some(Reading::Known(vec![job])));
+                let decision = decide(&unresolved(outcome.clone()), &azure);
+                assert_eq!(effect(&decision), "adopt", "{azure:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn given_the_job_of_another_attempt_when_resolved_then_it_is_not_this_intent_s() {
+    let second = call_id(Kind::FailoverRequest, Step::Failover, 2);
+    let azure = seen(LONG, Some(Reading::Known(vec![job("j5", "UnplannedFailover", Phase::Running, Some(&second))])));
+    assert_eq!(effect(&decide(&unresolved(None), &azure)), "none");
+}
+
+#[test]
+fn given_the_outcome_stays_unknown_when_told_then_the_words_name_the_id_and_what_to_do() {
+    let said = message(&decide(&unresolved(unknown_outcome()), &seen(LONG, Some(Reading::Known(vec![])))));
+    let id = call_id(Kind::FailoverRequest, Step::Failover, 1);
+    for part in [id.as_str(), "503", "not sent again", "portal", "locked"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn given_the_object_or_the_vm_is_gone_when_an_intent_is_open_then_it_is_still_resolved() {
+    let id = call_id(Kind::FailoverRequest, Step::Failover, 1);
+    let azure = seen(LONG, Some(Reading::Known(vec![job("j5", "UnplannedFailover", Phase::Running, Some(&id))])));
+    let orphan = Facts { request: None, ..unresolved(None) };
+    let homeless = Facts {
+        vm: Err(super::super::super::item::Obstacle::new(Reason::VmNotFound, "gone")),
+        claim: None,
+        ..unresolved(None)
+    };
+    for facts in [orphan, homeless] {
+        assert_eq!(effect(&decide(&facts, &azure)), "adopt", "{facts:?}");
+    }
+}
+
+#[test]
+fn given_a_certain_outcome_when_a_later_guess_comes_then_it_stays() {
+    let certain = [
+        Outcome::Accepted { job: super::super::super::job::JobId("j".into()) },
+        Outcome::Refused { detail: "no".into() },
+    ];
+    for outcome in certain {
+        let record = held(Kind::FailoverRequest, Some(outcome.clone()));
+        let later = record.with_outcome(Outcome::Unknown { detail: "timeout".into() });
+        assert_eq!(later.intent.unwrap().outcome, Some(outcome));
+    }
+}
+
+#[test]
+fn given_an_open_intent_when_its_spec_asks_for_anything_then_it_is_never_sent_again() {
+    let verbs = [failover(), automatic(), Failover { shutdown_source: false, ..failover() }];
+    for verb in verbs {
+        for outcome in [None, unknown_outcome()] {
+            for item in [item(), pending(), committed()] {
+                let facts = Facts { record: Some(held(Kind::FailoverRequest, outcome.clone())), ..facts(verb.clone()) };
+                let azure = Azure { since_intent: LONG, ..azure(item) };
+                assert!(!matches!(decide(&facts, &azure).effect, Effect::Send(..)), "{facts:?}");
+            }
+        }
+    }
+}

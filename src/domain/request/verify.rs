@@ -1,0 +1,379 @@
+//! Steps 1 to 4 of the protocol for one call: look back, check the item, choose the point, open the intent.
+
+use super::super::ids::Step;
+use super::super::item::{self, Item, Obstacle, Side};
+use super::super::job::{Job, JobId};
+use super::super::observed::{Azure, Claim, Facts, Reading, Request, Unreadable, Vm};
+use super::super::point::{self, PointChoice};
+use super::super::record::{End, Intent, Outcome, PointRef, Record};
+use super::super::verb::{self, Check};
+use super::super::view::Precondition;
+use super::super::{Reason, condition::Standing};
+use super::{BLOCKED, Decision, Effect, Next, conclude, show, wait};
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+mod look_back;
+
+pub use look_back::look_back_since;
+
+/// How long to wait for something that Azure will change by itself.
+const SOON: Duration = Duration::from_secs(10);
+
+/// How long after a step's end the item may still show the state before it.
+const LAG: SignedDuration = SignedDuration::from_mins(10);
+
+/// What every check of this file needs.
+struct Case<'a> {
+    facts: &'a Facts,
+    azure: &'a Azure,
+    request: &'a Request,
+    record: &'a Record,
+    vm: &'a Vm,
+    claim: &'a Claim,
+    step: Step,
+    now: Timestamp,
+    jobs: &'a [Job],
+}
+
+/// The decision about one call that has not been made.
+pub(super) fn decide(facts: &Facts, azure: &Azure, step: Step) -> Decision {
+    match case(facts, azure, step) {
+        Ok(case) => case.decide(),
+        Err((obstacle, next)) => not_ready(facts, azure, obstacle, next),
+    }
+}
+
+/// What is missing keeps the request waiting; if it holds the item with a call that never left, only until its validUntil.
+fn not_ready(facts: &Facts, azure: &Azure, obstacle: Obstacle, next: Next) -> Decision {
+    let Some(record) = facts.record.as_ref().filter(|r| r.held_by(&facts.key)) else {
+        return wait(facts, &obstacle, next);
+    };
+    if has_finished(facts, record) {
+        return wait(facts, &standing(record, obstacle), next);
+    }
+    match facts.request.as_ref().zip(azure.now).and_then(|(request, now)| expiry(request, now)) {
+        Some(expired) => conclude(facts, azure, End::Expired, expired, None),
+        None => wait(facts, &obstacle, next),
+    }
+}
+
+fn has_finished(facts: &Facts, record: &Record) -> bool {
+    record.held_by(&facts.key) && !record.finished.is_empty()
+}
+
+/// What keeps a later step waiting: validUntil no longer bounds it, so the words name the way out.
+fn standing(record: &Record, obstacle: Obstacle) -> Obstacle {
+    let done = record.finished.last().map_or("first step", |d| verb::row(d.step).noun);
+    let text = format!(
+        "The {done} stands; the next step waits. {} To let go of the VM without it, delete this request.",
+        obstacle.message
+    );
+    Obstacle::new(obstacle.reason, text)
+}
+
+/// The end of a request whose validUntil passed.
+pub(super) fn expiry(request: &Request, now: Timestamp) -> Option<Obstacle> {
+    let until = request.valid_until;
+    (until < now).then(|| {
+        let text = format!(
+            "validUntil {until} has passed (Azure's time is {now}): nothing is sent. Create a new request if it is still wanted."
+        );
+        Obstacle::new(Reason::Expired, text)
+    })
+}
+
+/// Gathers what is needed, or says what is missing.
+fn case<'a>(facts: &'a Facts, azure: &'a Azure, step: Step) -> Result<Case<'a>, (Obstacle, Next)> {
+    let internal = || {
+        let text = "A call was prepared without its request, claim or record. Please report this.";
+        (Obstacle::new(Reason::InternalError, text), Next::After(BLOCKED))
+    };
+    let request = facts.request.as_ref().ok_or_else(internal)?;
+    let record = facts.record.as_ref().ok_or_else(internal)?;
+    let claim = facts.claim.as_ref().ok_or_else(internal)?;
+    let vm = facts.vm.as_ref().map_err(|o| (o.clone(), Next::After(BLOCKED)))?;
+    let jobs = read(azure.jobs.as_ref(), "the vault's jobs")?;
+    let now = azure.now.ok_or_else(|| {
+        (
+            Obstacle::new(Reason::VaultUnreachable, "Azure gave no time; validUntil cannot be judged without it."),
+            Next::After(SOON),
+        )
+    })?;
+    Ok(Case { facts, azure, request, record, vm, claim, step, now, jobs })
+}
+
+fn read<'a, T>(reading: Option<&'a Reading<T>>, what: &str) -> Result<&'a T, (Obstacle, Next)> {
+    match reading {
+        Some(Reading::Known(value)) => Ok(value),
+        Some(Reading::Unreadable(u)) => Err((u.obstacle.clone(), after(u))),
+        Some(Reading::Absent) => Err((
+            Obstacle::new(
+                Reason::ItemMissing,
+                format!("Azure does not find {what}. It is looked up again; nothing is sent meanwhile."),
+            ),
+            Next::After(SOON),
+        )),
+        None => Err((
+            Obstacle::new(Reason::VaultUnreachable, format!("{what} was not read; it is read again.")),
+            Next::After(SOON),
+        )),
+    }
+}
+
+fn after(u: &Unreadable) -> Next {
+    Next::After(u.retry_after.unwrap_or_else(|| super::super::backoff::delay(u.class, 4, 1.0)))
+}
+
+impl Case<'_> {
+    fn decide(&self) -> Decision {
+        if let Some(decision) = self.adopted() {
+            return decision;
+        }
+        // What will be told soon is waited for; what never will be ends with the request's validity.
+        if let Err(decision) = self.unexplained(|job| !(job.detailed && job.phase.is_terminal())) {
+            return *decision;
+        }
+        if !self.started()
+            && let Some((end, obstacle)) = self.validity()
+        {
+            return conclude(self.facts, self.azure, end, obstacle, None);
+        }
+        let checked =
+            self.unexplained(|_| true).and_then(|()| self.not_suspended()).and_then(|()| self.not_throttled());
+        match checked.and_then(|()| self.item()).and_then(|item| Ok((item, self.target(item)?))) {
+            Ok((item, side)) => self.check(item, side),
+            Err(decision) => *decision,
+        }
+    }
+
+    fn hold(&self, obstacle: Obstacle, next: Next) -> Decision {
+        let obstacle = if self.started() { standing(self.record, obstacle) } else { obstacle };
+        wait(self.facts, &obstacle, next)
+    }
+
+    fn wait(&self, reason: Reason, message: impl Into<String>, after: Duration) -> Box<Decision> {
+        Box::new(self.hold(Obstacle::new(reason, message), Next::After(after)))
+    }
+
+    fn end(&self, end: End, obstacle: Obstacle) -> Decision {
+        if !self.started() {
+            return conclude(self.facts, self.azure, end, obstacle, None);
+        }
+        // A later step that cannot be made leaves the earlier ones as they are.
+        if end.standing() == Standing::Ready {
+            return conclude(self.facts, self.azure, End::Succeeded, obstacle, None);
+        }
+        if self.item_may_lag() {
+            return *self.wait(Reason::NotAllowedNow, "Azure's item does not show the earlier step yet.", SOON);
+        }
+        let message = format!("The failover was made, but not its commit: {}", obstacle.message);
+        conclude(self.facts, self.azure, End::Failed, Obstacle::new(Reason::CommitFailed, message), None)
+    }
+
+    /// Whether the item may still show the state before the step that just ended: it lags its job.
+    fn item_may_lag(&self) -> bool {
+        let ended = self.record.finished.last().and_then(|d| d.ended);
+        ended.is_some_and(|end| self.now.duration_since(end) < LAG)
+    }
+
+    /// Whether a call of this request was made: validUntil bounds the first one only.
+    fn started(&self) -> bool {
+        has_finished(self.facts, self.record)
+    }
+
+    /// The item, freshly read.
+    fn item(&self) -> Result<&Item, Box<Decision>> {
+        let item = read(self.azure.item.as_ref(), "the protected item")
+            .map_err(|(obstacle, next)| Box::new(self.hold(obstacle, next)))?;
+        if item.name.is_empty() || item.friendly_name.is_empty() {
+            return Err(self.wait(
+                Reason::Pending,
+                "Azure does not give the item's names now; waiting for them.",
+                SOON,
+            ));
+        }
+        Ok(item)
+    }
+
+    fn not_suspended(&self) -> Result<(), Box<Decision>> {
+        self.vm.suspended.as_ref().map_or(Ok(()), |why| Err(self.wait(Reason::Suspended, why, BLOCKED)))
+    }
+
+    fn open(&self, intent: Intent, met: &[Precondition], effect: impl FnOnce(Record) -> Effect) -> Decision {
+        let id = intent.client_request_id.clone();
+        match self.record.open(&self.request.owner, intent, self.now) {
+            Ok(record) => {
+                let noun = verb::row(self.step).noun;
+                let text = format!("The {noun} is being called, with the client request id {id}.");
+                let obstacle = Obstacle::new(Reason::Submitting, text);
+                let shown = show(self.facts, Standing::Reconciling, &obstacle, met, None, Next::Now);
+                Decision { effect: effect(record), ..shown }
+            }
+            Err(full) => wait(self.facts, &full, Next::After(BLOCKED)),
+        }
+    }
+
+    /// The intent of this step whose call was not processed.
+    fn before(&self) -> Option<&Intent> {
+        self.record.intent.as_ref().filter(|i| self.record.held_by(&self.facts.key) && i.step == self.step)
+    }
+
+    fn intent(&self, point: Option<PointRef>) -> Intent {
+        // The same attempt keeps its number: it provably never left.
+        let attempt = self.before().map_or(1, |i| i.attempt);
+        Intent {
+            nonce: self.facts.nonce.clone(),
+            step: self.step,
+            ordinal: self.ordinal(),
+            attempt,
+            client_request_id: self.call_id(attempt),
+            body_hash: String::new(),
+            point,
+            t0: Some(self.now),
+            outcome: None,
+        }
+    }
+
+    fn validity(&self) -> Option<(End, Obstacle)> {
+        if let Some(obstacle) = expiry(self.request, self.now) {
+            return Some((End::Expired, obstacle));
+        }
+        let until = self.request.valid_until;
+        let ahead = SignedDuration::try_from(self.facts.limits.max_validity).unwrap_or(SignedDuration::MAX);
+        (until.duration_since(self.now) > ahead).then(|| {
+            let text = format!(
+                "validUntil {until} lies more than {ahead:#} ahead of Azure's time {}: nothing is sent. Create a new request with a nearer validUntil.",
+                self.now
+            );
+            (End::Refused, Obstacle::new(Reason::ValidUntilTooFar, text))
+        })
+    }
+
+    /// Stops while Azure still wants to be left alone.
+    fn not_throttled(&self) -> Result<(), Box<Decision>> {
+        let intent = self.record.intent.as_ref().filter(|_| self.record.held_by(&self.facts.key));
+        let Some((Some(Outcome::Throttled { retry_after }), Some(t0))) = intent.map(|i| (&i.outcome, i.t0)) else {
+            return Ok(());
+        };
+        let until = t0.checked_add(SignedDuration::from_secs(i64::from(*retry_after))).unwrap_or(Timestamp::MAX);
+        match Duration::try_from(until.duration_since(self.now)) {
+            Ok(left) if !left.is_zero() => {
+                let text = "Azure asked to be left alone for a while; the call is made after that.";
+                Err(self.wait(Reason::Throttled, text, left))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The side on which the VM runs, if this is the item that was meant and nothing runs on it.
+    fn target(&self, item: &Item) -> Result<Side, Box<Decision>> {
+        let end = |end, obstacle| Err(Box::new(self.end(end, obstacle)));
+        let seen = Vm { item: item.clone(), ..self.vm.clone() };
+        if let Some(changed) = super::changed_target(self.claim, &seen) {
+            return end(End::TargetChanged, changed);
+        }
+        if let Some(group) = item.group_member() {
+            let text = format!(
+                "{} belongs to the {group}, which fails over only as a whole: nothing was sent. Fail the group over in the portal.",
+                item.friendly_name
+            );
+            return end(End::Refused, Obstacle::new(Reason::GroupMember, text));
+        }
+        if let Some(busy) = self.busy(item) {
+            return Err(self.wait(Reason::ItemBusy, busy, SOON));
+        }
+        let side = item::active_side(item, &self.vm.sides)
+            .map_err(|obstacle| Box::new(self.hold(obstacle, Next::After(SOON))))?;
+        if item::is_named(item, &self.vm.naming, &self.vm.sides) {
+            return Ok(side);
+        }
+        if !item::says_its_vm(item, &self.vm.naming, &self.vm.sides) {
+            let text = format!("Azure does not say now which VM {} stands for; waiting for it.", item.name);
+            return Err(self.wait(Reason::Pending, text, SOON));
+        }
+        let text = format!(
+            "The protected item {} stands for another VM now: nothing was sent. Check the ReplicatedVm, then create a new request.",
+            item.name
+        );
+        end(End::TargetChanged, Obstacle::new(Reason::TargetChanged, text))
+    }
+
+    /// Who is at work on the item. A scenario whose job ended is none; the item may lag a job that runs already.
+    fn busy(&self, item: &Item) -> Option<String> {
+        let running = |id: &JobId| !self.jobs.iter().any(|j| j.id == *id && j.phase.is_terminal());
+        let shown = item.scenario.as_ref().filter(|s| s.job.as_ref().is_none_or(running));
+        let listed = self.jobs.iter().find(|j| !j.phase.is_terminal() && self.of_this_verb(j));
+        let (name, job) = match (shown, listed) {
+            (Some(scenario), _) => (scenario.name.as_str(), scenario.job.as_ref()),
+            (None, Some(job)) => (verb::row(self.step).scenario, Some(&job.id)),
+            (None, None) => return None,
+        };
+        let id = job.map_or_else(String::new, |j| format!(" (job {j})"));
+        Some(format!(
+            "{name}{id} is running on {}, started by somebody else. This request is checked again when it has ended.",
+            item.friendly_name
+        ))
+    }
+
+    /// Whether another failover was made after this request's own: its commit is not this request's to make.
+    fn superseded(&self, item: &Item) -> bool {
+        let ended = self.record.finished.last().and_then(|d| d.ended);
+        self.started() && ended.zip(item.last_failover).is_some_and(|(ended, last)| last > ended)
+    }
+
+    fn check(&self, item: &Item, side: Side) -> Decision {
+        if self.superseded(item) {
+            let text = "Another failover of this VM was made since; commit that one by its own request.";
+            return self.end(End::Refused, Obstacle::new(Reason::NoPendingFailover, text));
+        }
+        match self.request.verb.check(self.step, item, side) {
+            Check::Go => self.send(item),
+            Check::Wait(obstacle) if self.started() => self.hold(obstacle, Next::After(SOON)),
+            Check::Wait(obstacle) => {
+                let text = format!("{} The request waits until its validUntil.", obstacle.message);
+                *self.wait(obstacle.reason, text, SOON)
+            }
+            Check::End(end, obstacle) => self.end(end, obstacle),
+        }
+    }
+
+    fn send(&self, item: &Item) -> Decision {
+        let point = match self.point(item) {
+            Ok(point) => point,
+            Err(decision) => return *decision,
+        };
+        let intent = self.intent(point);
+        let call = self.request.verb.call(self.step, intent.point.as_ref());
+        self.open(intent, &self.met(item), |record| Effect::Send(record, call))
+    }
+
+    /// The point to freeze in the intent. One that a call which never left had frozen is kept while it still fits.
+    fn point(&self, item: &Item) -> Result<Option<PointRef>, Box<Decision>> {
+        let Some(choice) = self.request.verb.point_choice(self.step) else {
+            return Ok(None);
+        };
+        let refuse = |obstacle| Box::new(self.end(End::Refused, obstacle));
+        if !choice.needs_list() {
+            point::judge_latest(choice, item.rpo_seconds.zip(item.rpo_at), self.now).map_err(refuse)?;
+            return Ok(None);
+        }
+        let points = read(self.azure.points.as_ref(), "the recovery points")
+            .map_err(|(obstacle, next)| Box::new(self.hold(obstacle, next)))?;
+        let frozen = self.before().and_then(|i| i.point.as_ref()).and_then(|p| {
+            let same_point = PointChoice { id: Some(p.id.clone()), ..choice.clone() };
+            point::choose(&same_point, points, self.now).ok()
+        });
+        let chosen = frozen.map_or_else(|| point::choose(choice, points, self.now), Ok).map_err(refuse)?;
+        Ok(Some(PointRef { id: chosen.id.clone(), time: Some(chosen.time), kind: Some(chosen.kind) }))
+    }
+
+    fn met(&self, item: &Item) -> Vec<Precondition> {
+        let met = |name, detail: String| Precondition { name, met: Some(true), detail };
+        vec![
+            met("ItemIdle", format!("Nothing runs on {}.", item.name)),
+            met("VerbAllowed", format!("Azure offers {}.", item.allowed.join(", "))),
+            met("Valid", format!("Azure's time is {}, validUntil {}.", self.now, self.request.valid_until)),
+        ]
+    }
+}

@@ -1,0 +1,92 @@
+//! Look-back: was this very call made before, by a run that nobody remembers? It reads jobs, and never sends.
+
+use super::super::super::Reason;
+use super::super::super::ids::{CallId, MAX_ATTEMPTS, same};
+use super::super::super::job::Job;
+use super::super::super::observed::{Limits, Reading};
+use super::super::super::record::{Intent, Outcome};
+use super::super::super::verb;
+use super::super::{Decision, Effect};
+use super::Case;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// Look-back reaches this far before validUntil, or as far as a validUntil may lie ahead where that is more.
+const REACH: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The earliest start of a job that may be a call of a request with this validUntil: every later one of its verb and VM must
+/// be read in detail before anything is sent.
+pub fn look_back_since(valid_until: Timestamp, limits: &Limits) -> Timestamp {
+    let reach = SignedDuration::try_from(limits.max_validity).unwrap_or(SignedDuration::MAX).max(REACH);
+    valid_until.checked_sub(reach).unwrap_or(Timestamp::MIN)
+}
+
+impl Case<'_> {
+    /// Finds the job of an earlier, forgotten run of this very step. The id alone tells: it is nobody else's.
+    pub(super) fn adopted(&self) -> Option<Decision> {
+        let ours = self.our_ids();
+        let carries =
+            |job: &&Job| job.client_request_id.as_ref().is_some_and(|id| ours.iter().any(|(_, our)| same(our, id)));
+        self.jobs.iter().find(carries).map(|job| self.adopt(job, &ours))
+    }
+
+    /// Stops at a job of this verb and VM, since the request could first have been sent, that does not say who started it.
+    pub(super) fn unexplained(&self, of: impl Fn(&Job) -> bool) -> Result<(), Box<Decision>> {
+        let since = look_back_since(self.request.valid_until, &self.facts.limits);
+        let silent = |job: &&Job| {
+            job.client_request_id.is_none()
+                && of(job)
+                && job.started.is_none_or(|at| at >= since)
+                && self.of_this_verb(job)
+        };
+        let Some(job) = self.jobs.iter().find(silent) else { return Ok(()) };
+        let text = format!(
+            "Job {} of this VM does not say who started it. It may be this request's own, from before a restart; nothing is sent until Azure tells, or validUntil has passed. Look at the job in the portal.",
+            job.id
+        );
+        Err(self.wait(Reason::LookingBack, text, Duration::from_secs(5)))
+    }
+
+    /// Whether the job may be one of this step's verb on this VM.
+    pub(super) fn of_this_verb(&self, job: &Job) -> bool {
+        let item = self.azure.item.as_ref().and_then(Reading::known).unwrap_or(&self.vm.item);
+        let target = if item.friendly_name.is_empty() { job.target.as_deref() } else { Some(&*item.friendly_name) };
+        job.may_be(verb::row(self.step).scenario, target.unwrap_or_default())
+    }
+
+    fn our_ids(&self) -> Vec<(u32, String)> {
+        (1..=MAX_ATTEMPTS).map(|attempt| (attempt, self.call_id(attempt))).collect()
+    }
+
+    pub(super) fn call_id(&self, attempt: u32) -> String {
+        let item = self.claim.item();
+        let owner = &self.request.owner;
+        CallId {
+            item: &item,
+            key: &owner.key,
+            valid_until: &owner.valid_until,
+            step: self.step,
+            ordinal: self.ordinal(),
+            attempt,
+        }
+        .client_request_id()
+    }
+
+    pub(super) fn ordinal(&self) -> u32 {
+        let used = self.record.finished.iter().filter(|d| d.step == self.step).count();
+        u32::try_from(used).unwrap_or(u32::MAX)
+    }
+
+    fn adopt(&self, job: &Job, ours: &[(u32, String)]) -> Decision {
+        let id = job.client_request_id.clone().unwrap_or_default();
+        let attempt = ours.iter().find(|(_, o)| same(o, &id)).map_or(1, |(a, _)| *a);
+        let intent = Intent {
+            attempt,
+            client_request_id: id,
+            t0: job.started,
+            outcome: Some(Outcome::Accepted { job: job.id.clone() }),
+            ..self.intent(None)
+        };
+        self.open(intent, &[], Effect::Write)
+    }
+}

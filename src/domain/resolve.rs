@@ -1,0 +1,98 @@
+//! The resolver: what became of an intent whose outcome is not known.
+//!
+//! It adopts the job that carries the intent's id, and otherwise says that it does not know. It never sends.
+
+use super::Reason;
+use super::condition::Standing;
+use super::ids::same;
+use super::item::Obstacle;
+use super::job::Job;
+use super::observed::{Azure, Facts, Reading};
+use super::record::{Intent, Outcome, Record};
+use super::request::{Decision, Effect, Next};
+use super::verb;
+use std::time::Duration;
+
+/// From the intent's write until a call that was made must be visible: 10 s to send, 20 to deliver, 60 of ARM, 90 of margin.
+pub const ABSENT_AFTER: Duration = Duration::from_secs(180);
+
+/// How often the jobs are searched meanwhile.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// The decision about an intent without a known outcome.
+pub fn decide(facts: &Facts, azure: &Azure) -> Decision {
+    let Some((record, intent)) = facts.record.as_ref().and_then(|r| r.intent.as_ref().map(|i| (r, i))) else {
+        let obstacle =
+            Obstacle::new(Reason::InternalError, "An outcome is resolved without its intent. Please report this.");
+        return super::request::show(facts, Standing::Reconciling, &obstacle, &[], None, Next::After(AGAIN));
+    };
+    let jobs = azure.jobs.as_ref().and_then(Reading::known);
+    match jobs.and_then(|jobs| own_job(jobs, intent)) {
+        Some(job) => adopt(facts, record, job),
+        None => unknown(facts, azure, intent, jobs.map(Vec::as_slice)),
+    }
+}
+
+fn own_job<'a>(jobs: &'a [Job], intent: &Intent) -> Option<&'a Job> {
+    jobs.iter().find(|j| j.client_request_id.as_ref().is_some_and(|id| same(id, &intent.client_request_id)))
+}
+
+fn adopt(facts: &Facts, record: &Record, job: &Job) -> Decision {
+    let obstacle = Obstacle::new(
+        Reason::Resolving,
+        format!("The call was executed: job {} carries its id and is followed.", job.id),
+    );
+    let shown = super::request::show(facts, Standing::Reconciling, &obstacle, &[], None, Next::Now);
+    Decision { effect: Effect::Write(record.with_outcome(Outcome::Accepted { job: job.id.clone() })), ..shown }
+}
+
+fn unknown(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) -> Decision {
+    let noun = verb::row(intent.step).noun;
+    let id = &intent.client_request_id;
+    let (seen, settled) = seen(facts, azure, intent, jobs);
+    if azure.since_intent < ABSENT_AFTER || !settled {
+        let text = format!("Whether Azure executed the {noun} (client request id {id}) is being found out. {seen}");
+        return super::request::show(
+            facts,
+            Standing::Reconciling,
+            &Obstacle::new(Reason::Resolving, text),
+            &[],
+            None,
+            Next::After(AGAIN),
+        );
+    }
+    let text = format!(
+        "Whether Azure executed the {noun} (client request id {id}) cannot be known, and it is not sent again. {seen} Look at the VM and at the vault's jobs in the portal; if a job of this request appears, it is followed. The VM stays locked for other requests until then."
+    );
+    super::request::show(
+        facts,
+        Standing::Stalled,
+        &Obstacle::new(Reason::OutcomeUnknown, text),
+        &[],
+        None,
+        Next::After(Duration::from_secs(30)),
+    )
+}
+
+/// What the jobs say, and whether they say all they ever will: a list was read, and every job that may be ours in detail.
+fn seen(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) -> (String, bool) {
+    let detail = match &intent.outcome {
+        Some(Outcome::Unknown { detail }) => format!("What was seen of the call: {detail}. "),
+        _ => String::new(),
+    };
+    let Some(jobs) = jobs else {
+        return (format!("{detail}Azure's jobs cannot be read at the moment."), false);
+    };
+    let target = azure.item.as_ref().and_then(Reading::known).or(facts.vm.as_ref().ok().map(|vm| &vm.item));
+    let target = target.map_or("", |item| item.friendly_name.as_str());
+    let row = verb::row(intent.step);
+    let since = |job: &Job| intent.t0.zip(job.started).is_none_or(|(t0, started)| started >= t0);
+    let candidate = |job: &&Job| job.may_be(row.scenario, target) && since(job);
+    let mut others = jobs.iter().filter(candidate);
+    let silent = jobs.iter().filter(candidate).find(|j| j.client_request_id.is_none());
+    match (silent, others.next()) {
+        (Some(job), _) => (format!("{detail}Job {} of this VM does not say who started it.", job.id), job.detailed),
+        (None, Some(job)) => (format!("{detail}Job {} of this VM was started by somebody else.", job.id), true),
+        (None, None) => (format!("{detail}No job since the call carries its id."), true),
+    }
+}

@@ -1,0 +1,104 @@
+//! Virtual machines of the simulated subscription, as far as Compute and Network answer about them.
+//!
+//! Pure. A failover adds the recovered VM with the same VM, NIC and disk names in the other resource group and a new
+//! vmId (recorded: cli-A2A_scenarios 50 and 92).
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::ids::guid;
+use super::item::{Item, Placement};
+
+/// One VM with its single NIC and disk.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    /// ARM id in the casing of its creator.
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) location: String,
+    pub(crate) vm_guid: Uuid,
+    pub(crate) size: String,
+    pub(crate) os_type: String,
+    pub(crate) os_disk_id: String,
+    pub(crate) os_disk_name: String,
+    pub(crate) nic_id: String,
+    pub(crate) subnet_id: String,
+    pub(crate) address: String,
+    pub(crate) zone: Option<String>,
+    pub(crate) created: Timestamp,
+    /// Made by a failover from replicated disks.
+    pub(crate) attached: bool,
+    /// Whether it runs.
+    pub(crate) running: bool,
+}
+
+/// All VMs, by lower-cased ARM id.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Machines(BTreeMap<String, Machine>);
+
+impl Machines {
+    /// Adds or replaces a VM.
+    pub(crate) fn insert(&mut self, machine: Machine) {
+        self.0.insert(machine.id.to_ascii_lowercase(), machine);
+    }
+
+    /// Removes a VM if it is there.
+    pub(crate) fn remove(&mut self, id: &str) {
+        self.0.remove(&id.to_ascii_lowercase());
+    }
+
+    /// The VM with this id, in any casing.
+    pub(crate) fn get(&self, id: &str) -> Option<&Machine> {
+        self.0.get(&id.to_ascii_lowercase())
+    }
+
+    /// Stops or starts a VM if it is there.
+    pub(crate) fn set_running(&mut self, id: &str, running: bool) {
+        if let Some(machine) = self.0.get_mut(&id.to_ascii_lowercase()) {
+            machine.running = running;
+        }
+    }
+
+    /// The VM whose NIC has this id, in any casing.
+    pub(crate) fn by_nic(&self, nic_id: &str) -> Option<&Machine> {
+        self.0.values().find(|machine| machine.nic_id.eq_ignore_ascii_case(nic_id))
+    }
+
+    /// Whether any VM lives in the resource group with this lower-cased id.
+    pub(crate) fn group_exists(&self, group_id: &str) -> bool {
+        let prefix = format!("{group_id}/");
+        self.0.keys().any(|id| id.starts_with(&prefix))
+    }
+}
+
+/// Name of the OS disk of an item; the same on both sides.
+pub(crate) fn os_disk_name(item: &Item) -> String {
+    format!("{}_OsDisk_1_{}", item.placements[0].vm_name, item.lifecycle.simple())
+}
+
+/// The VM of `item` in `place`, created at `at`; `suffix` is `-test` for a drill.
+pub(crate) fn machine(item: &Item, place: &Placement, location: &str, at: Timestamp, suffix: &str) -> Machine {
+    let name = format!("{}{suffix}", place.vm_name);
+    let disk_suffix = if suffix.is_empty() { "" } else { "-ASRtest" };
+    let disk = format!("{}{disk_suffix}", os_disk_name(item));
+    let id = place.resource("Microsoft.Compute/virtualMachines", &name);
+    Machine {
+        vm_guid: guid(&["vm", &id, &at.to_string()]),
+        location: location.to_owned(),
+        size: item.vm_size.clone(),
+        os_type: item.os_type.clone(),
+        os_disk_id: place.resource("Microsoft.Compute/disks", &disk),
+        os_disk_name: disk,
+        nic_id: place.resource("Microsoft.Network/networkInterfaces", &format!("{name}-nic")),
+        subnet_id: format!("{}/subnets/default", place.network_id()),
+        address: place.address.clone(),
+        zone: place.zone.clone(),
+        created: at,
+        attached: true,
+        running: true,
+        name,
+        id,
+    }
+}

@@ -1,0 +1,89 @@
+//! A whole manifest of each kind, with every field there is, and a bare one.
+
+use serde_json::{Value, json};
+
+pub(crate) const SUBSCRIPTION: &str = "00000000-1111-2222-3333-444444444444";
+pub(crate) const VM_ID: &str = "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg-app/providers/Microsoft.Compute/virtualMachines/app01";
+const VAULT_ID: &str = "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg-dr/providers/Microsoft.RecoveryServices/vaults/dr";
+const SHA: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+/// Every field of the spec is given.
+pub(crate) fn whole(kind: &str) -> Value {
+    let spec = match kind {
+        "RecoveryVault" => json!({
+            "subscriptionId": SUBSCRIPTION, "resourceGroup": "rg-dr", "name": "dr",
+            "identity": {"type": "WorkloadIdentity", "tenantId": SUBSCRIPTION, "clientId": SUBSCRIPTION, "serviceAccountName": "dr"},
+            "poll": {"idle": "2m", "active": "15s"}, "suspend": true
+        }),
+        "ReplicatedVm" => json!({
+            "vaultRef": {"name": "dr"}, "sourceVmId": VM_ID,
+            "primary": {"region": "westeurope", "zone": "1"}, "recovery": {"region": "northeurope", "zone": "2"},
+            "objectives": {"rpo": "15m", "rto": "1h", "drillMaxAge": "90d", "pendingCommitMax": "4h"}, "suspend": true
+        }),
+        "FailoverRequest" => json!({
+            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1", "priority": 5,
+            "direction": "PrimaryToRecovery",
+            "recoveryPoint": {"type": "Custom", "id": "p1", "notAfter": "2026-03-01T03:00:00Z", "maxDataLoss": "15m"},
+            "shutdownSource": false, "commitPolicy": "Automatic"
+        }),
+        "CommitRequest" => json!({
+            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1", "priority": 5,
+            "recoveryPointId": "p1"
+        }),
+        "ItemRecord" => json!({"protocol": 1, "vaultId": VAULT_ID, "itemName": "app01"}),
+        "RequestClaim" => json!({
+            "key": {"kind": "FailoverRequest", "namespace": "shop", "name": "f1"}, "specHash": SHA, "vaultId": VAULT_ID,
+            "itemName": "app01", "lifecycleId": SUBSCRIPTION, "replicatedVmUid": SUBSCRIPTION, "validUntil": "2026-03-01T04:00:00Z"
+        }),
+        other => panic!("no manifest of {other}"),
+    };
+    object(kind, spec)
+}
+
+/// Only what is required is given.
+pub(crate) fn bare(kind: &str) -> Value {
+    let drop = match kind {
+        "RecoveryVault" => json!({"poll": null, "suspend": null}),
+        "ReplicatedVm" => json!({
+            "primary": {"zone": null}, "recovery": {"zone": null}, "objectives": null, "suspend": null
+        }),
+        "FailoverRequest" => {
+            json!({"priority": null, "recoveryPoint": null, "shutdownSource": null, "commitPolicy": null})
+        }
+        "CommitRequest" => json!({"priority": null, "recoveryPointId": null}),
+        "RequestClaim" => json!({"lifecycleId": null, "replicatedVmUid": null}),
+        _ => json!({}),
+    };
+    with(whole(kind), &drop)
+}
+
+/// The manifest with its spec changed: a value replaces, an object is merged, null takes away (RFC 7386).
+pub(crate) fn with(mut manifest: Value, change: &Value) -> Value {
+    merge(&mut manifest["spec"], change);
+    manifest
+}
+
+pub(crate) fn object(kind: &str, spec: Value) -> Value {
+    json!({
+        "apiVersion": format!("{}/{}", asr_operator::api::GROUP, asr_operator::api::VERSION),
+        "kind": kind, "metadata": {"name": "sample"}, "spec": spec
+    })
+}
+
+fn merge(target: &mut Value, change: &Value) {
+    let Value::Object(change) = change else {
+        *target = change.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let fields = target.as_object_mut().unwrap();
+    for (name, value) in change {
+        if value.is_null() {
+            fields.remove(name);
+        } else {
+            merge(fields.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}

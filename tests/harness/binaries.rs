@@ -1,0 +1,262 @@
+//! The programs that the harness runs: those of Kubernetes, taken or built once, and those of this package.
+//!
+//! `KUBEBUILDER_ASSETS` names a folder that holds them; without it they are built from `tests/controlplane/go.mod` into
+//! `<target>/controlplane/`. Nothing here starts a server.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use super::run_dir::target_dir;
+use super::{Failure, Result};
+
+const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/controlplane");
+const HEARTBEAT: Duration = Duration::from_secs(20);
+const VERSION_VARIABLES: &str = "k8s.io/component-base/version";
+
+/// Name of the program, and the Go package that it is built from.
+type Source = (&'static str, &'static str);
+const ETCD: Source = ("etcd", "go.etcd.io/etcd/server/v3");
+const API_SERVER: Source = ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver");
+const KUBECTL: Source = ("kubectl", "k8s.io/kubernetes/cmd/kubectl");
+const CONTROLLER_MANAGER: Source = ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager");
+
+/// Paths of the control plane's programs.
+#[derive(Clone, Debug)]
+pub struct Binaries {
+    pub etcd: PathBuf,
+    pub kube_apiserver: PathBuf,
+    pub kubectl: PathBuf,
+    pub kube_controller_manager: PathBuf,
+}
+
+impl Binaries {
+    /// Finds them, or builds what is missing, which takes minutes the first time; `progress` gets a line for each step. Several processes
+    /// may ask at once: one builds, the others wait for it.
+    pub fn locate_or_build(progress: impl Fn(&str)) -> Result<Self> {
+        let Some(assets) = std::env::var_os("KUBEBUILDER_ASSETS").map(PathBuf::from) else {
+            let all = [ETCD, API_SERVER, KUBECTL, CONTROLLER_MANAGER];
+            let folder = build(&all, progress)?;
+            return Ok(Self::in_folders(&folder, &folder));
+        };
+        for (name, _) in [ETCD, API_SERVER, KUBECTL] {
+            if !assets.join(name).is_file() {
+                return Err(Failure::new(format!(
+                    "KUBEBUILDER_ASSETS is {}, which has no {name}: correct it, or unset it to have the programs built",
+                    assets.display()
+                )));
+            }
+        }
+        // Distributions of these assets carry no controller manager.
+        if assets.join(CONTROLLER_MANAGER.0).is_file() {
+            return Ok(Self::in_folders(&assets, &assets));
+        }
+        let built = build(&[CONTROLLER_MANAGER], progress)?;
+        Ok(Self::in_folders(&assets, &built))
+    }
+
+    fn in_folders(assets: &Path, controller_manager: &Path) -> Self {
+        Self {
+            etcd: assets.join(ETCD.0),
+            kube_apiserver: assets.join(API_SERVER.0),
+            kubectl: assets.join(KUBECTL.0),
+            kube_controller_manager: controller_manager.join(CONTROLLER_MANAGER.0),
+        }
+    }
+}
+
+fn build(sources: &[Source], progress: impl Fn(&str)) -> Result<PathBuf> {
+    let folder = target_dir()?.join("controlplane");
+    let recipe = Recipe::read(&folder)?;
+    if sources.iter().all(|source| recipe.is_built(source)) {
+        return Ok(folder);
+    }
+    let _lock = lock(&folder, &progress)?;
+    let missing: Vec<&Source> = sources.iter().filter(|source| !recipe.is_built(source)).collect();
+    if !missing.is_empty() {
+        progress(&format!(
+            "the control plane's programs ({}) are built once, from source: some minutes on a small machine",
+            recipe.version
+        ));
+    }
+    for (index, source) in missing.iter().enumerate() {
+        let step = format!("{} ({} of {})", source.0, index + 1, missing.len());
+        recipe.build(source, &step, &progress)?;
+    }
+    Ok(folder)
+}
+
+fn lock(folder: &Path, progress: &impl Fn(&str)) -> Result<File> {
+    let path = folder.join("lock");
+    let failed = |error: std::io::Error| Failure::new(format!("cannot lock {}: {error}", path.display()));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let file = File::create(&path).map_err(failed)?;
+    if file.try_lock().is_err() {
+        progress("another process builds the control plane's programs: waiting for it");
+        file.lock().map_err(failed)?;
+    }
+    Ok(file)
+}
+
+/// What the programs are built from, and where to.
+struct Recipe {
+    folder: PathBuf,
+    /// Of Kubernetes, as `go.mod` pins it: `v1.36.3`.
+    version: String,
+    /// Changes whenever a built program would.
+    stamp: String,
+}
+
+impl Recipe {
+    fn read(folder: &Path) -> Result<Self> {
+        let read = |name: &str| {
+            let path = Path::new(MODULE).join(name);
+            std::fs::read_to_string(&path)
+                .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))
+        };
+        let (requirements, sums) = (read("go.mod")?, read("go.sum")?);
+        let version = requirements
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes "))
+            .ok_or_else(|| Failure::new("tests/controlplane/go.mod requires no k8s.io/kubernetes"))?;
+        let flags = link_flags(version);
+        let digest = Sha256::digest(format!("{requirements}\n{sums}\n{flags}"));
+        Ok(Self {
+            folder: folder.to_owned(),
+            version: version.to_owned(),
+            stamp: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        })
+    }
+
+    fn stamp_file(&self, (name, _): &Source) -> PathBuf {
+        self.folder.join(format!("{name}.stamp"))
+    }
+
+    fn is_built(&self, source: &Source) -> bool {
+        self.folder.join(source.0).is_file()
+            && std::fs::read_to_string(self.stamp_file(source)).is_ok_and(|stamp| stamp == self.stamp)
+    }
+
+    fn build(&self, source: &Source, step: &str, progress: &impl Fn(&str)) -> Result<()> {
+        let partial = self.folder.join(format!("{}.partial", source.0));
+        let log = self.folder.join(format!("{}.log", source.0));
+        progress(&format!("building {step}"));
+        let start = Instant::now();
+        run_go(&mut self.go(source, &partial), &log, |seconds| {
+            progress(&format!("still building {step}: {seconds} s"));
+        })?;
+        let written = std::fs::rename(&partial, self.folder.join(source.0))
+            .and_then(|()| std::fs::write(self.stamp_file(source), &self.stamp));
+        written.map_err(|error| Failure::new(format!("cannot keep the built {}: {error}", source.0)))?;
+        progress(&format!("built {step} in {} s", start.elapsed().as_secs()));
+        Ok(())
+    }
+
+    fn go(&self, (_, package): &Source, output: &Path) -> Command {
+        let mut go = Command::new("go");
+        go.current_dir(MODULE)
+            .args(["build", "-mod=readonly", "-buildvcs=false", "-trimpath"])
+            .args(["-ldflags", &link_flags(&self.version), "-o"])
+            .arg(output)
+            .arg(package)
+            .env("CGO_ENABLED", "0")
+            .env("GOWORK", "off");
+        go
+    }
+}
+
+/// Without a version in it, kubectl's `version` and `create token` refuse to work.
+fn link_flags(version: &str) -> String {
+    let mut numbers = version.trim_start_matches('v').split('.');
+    let major = numbers.next().unwrap_or_default();
+    let minor = numbers.next().unwrap_or_default();
+    format!(
+        "-s -w -X {VERSION_VARIABLES}.gitVersion={version} -X {VERSION_VARIABLES}.gitMajor={major} -X {VERSION_VARIABLES}.gitMinor={minor}"
+    )
+}
+
+fn run_go(go: &mut Command, log: &Path, heartbeat: impl Fn(u64)) -> Result<()> {
+    let output = File::create(log).map_err(|error| Failure::new(format!("cannot write {}: {error}", log.display())))?;
+    let mut child = go
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(output)
+        .spawn()
+        .map_err(|error| {
+            Failure::new(format!(
+                "cannot run go ({error}): install Go 1.26 or newer, or set KUBEBUILDER_ASSETS to a folder with etcd, kube-apiserver and kubectl"
+            ))
+        })?;
+    let start = Instant::now();
+    let mut next = HEARTBEAT;
+    let status = loop {
+        match child.try_wait() {
+            Ok(Some(status)) => break status,
+            Ok(None) => std::thread::sleep(Duration::from_millis(100)),
+            Err(error) => return Err(Failure::new(format!("lost sight of go: {error}"))),
+        }
+        if start.elapsed() > next {
+            heartbeat(next.as_secs());
+            next += HEARTBEAT;
+        }
+    };
+    if status.success() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(log).unwrap_or_default();
+    let tail: Vec<&str> = text.lines().rev().take(20).collect();
+    let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+    Err(Failure::new(format!("go build failed ({status}):\n{tail}")))
+}
+
+/// A program of this package: the one that Cargo built for this test, or, for an example, the one beside it, brought up to date first.
+pub fn product_binary(name: &str) -> Result<PathBuf> {
+    let for_tests = match name {
+        "asr-operator" => option_env!("CARGO_BIN_EXE_asr-operator"),
+        "asr-simulator" => option_env!("CARGO_BIN_EXE_asr-simulator"),
+        _ => None,
+    };
+    match for_tests {
+        Some(path) => Ok(path.into()),
+        None => built_beside_this_example(name),
+    }
+}
+
+fn built_beside_this_example(name: &str) -> Result<PathBuf> {
+    // Once: Cargo may put a new file in this program's place, and its path is then no longer to be had.
+    static FOLDER: std::sync::OnceLock<std::result::Result<PathBuf, String>> = std::sync::OnceLock::new();
+    let folder = FOLDER.get_or_init(|| build_beside_this_example(name).map_err(|failure| failure.to_string()));
+    folder.clone().map(|folder| folder.join(name)).map_err(Failure::new)
+}
+
+fn build_beside_this_example(name: &str) -> Result<PathBuf> {
+    let this = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("this program's own path is not to be had: {error}")))?;
+    let example = this.file_stem().and_then(|stem| stem.to_str());
+    let profile_folder = this.parent().and_then(Path::parent);
+    let (Some(example), Some(profile_folder)) = (example, profile_folder) else {
+        return Err(Failure::new(format!("{} is not where Cargo puts examples", this.display())));
+    };
+    let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
+        None | Some("debug") => "dev",
+        Some(profile) => profile,
+    };
+    // The example is named too, so that Cargo unites features as it did for it and compiles nothing twice.
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // What Cargo told this program of its package would make it take everything for changed.
+    for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
+        cargo.env_remove(variable);
+    }
+    let status = cargo
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["build", "--quiet", "--bins", "--example", example])
+        .args(["--profile", profile])
+        .status();
+    if !status.as_ref().is_ok_and(std::process::ExitStatus::success) {
+        return Err(Failure::new(format!("cargo build --bins for {name} failed: {status:?}")));
+    }
+    Ok(profile_folder.to_owned())
+}

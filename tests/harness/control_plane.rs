@@ -1,0 +1,274 @@
+//! A real Kubernetes control plane on loopback: etcd, kube-apiserver and, when asked for, kube-controller-manager.
+//!
+//! Nothing schedules or runs pods. Its administrator is a member of `system:masters`; anybody else needs RBAC, as in any cluster.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::sync::OnceCell;
+
+use super::binaries::Binaries;
+use super::pki::Pki;
+use super::process::Supervised;
+use super::run_dir::RunDir;
+use super::servers::{Files, start_api_server, start_controller_manager, start_etcd};
+use super::wait::eventually;
+use super::{Failure, Result, choose_tls_provider};
+
+const CRDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What a control plane is started with.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Without one the `default` ServiceAccounts are not made, and namespaces and owned objects are not collected.
+    pub controller_manager: bool,
+    /// Gets a line for each slow step.
+    pub progress: fn(&str),
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { controller_manager: true, progress: say }
+    }
+}
+
+/// Writes a line of progress to standard error, where the test runner does not hold it back.
+pub fn say(line: &str) {
+    writeln!(std::io::stderr(), "control plane: {line}").ok();
+}
+
+/// A running control plane. It ends with this process, when it is stopped, or when it is dropped.
+pub struct ControlPlane {
+    binaries: Binaries,
+    dir: RunDir,
+    url: String,
+    kubeconfig: PathBuf,
+    namespaces: AtomicU32,
+    /// In the order in which they are stopped.
+    servers: Vec<Supervised>,
+}
+
+static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
+
+impl ControlPlane {
+    /// Starts one, and returns when it is ready to serve. On failure the message holds the ends of the logs.
+    pub async fn start(options: Options) -> Result<Self> {
+        choose_tls_provider();
+        let binaries = tokio::task::spawn_blocking(move || Binaries::locate_or_build(options.progress))
+            .await
+            .map_err(|error| Failure::new(format!("the search for programs broke off: {error}")))??;
+        let dir = RunDir::create("control-plane")?;
+        let pki = Pki::create()?;
+        let files = Files::write(&dir, &pki)?;
+        let (etcd, etcd_url) = start_etcd(&binaries, &dir).await?;
+        let (api_server, url) = start_api_server(&binaries, &dir, &files, &pki, &etcd_url).await?;
+        let kubeconfig = write_kubeconfig(&dir, "admin", &url, &pki.admin_token)?;
+        let mut plane =
+            Self { binaries, dir, url, kubeconfig, namespaces: AtomicU32::new(0), servers: vec![api_server, etcd] };
+        if options.controller_manager {
+            plane.start_controller_manager(&files).await?;
+        }
+        Ok(plane)
+    }
+
+    /// The one control plane, with a controller manager, that all tests of this binary share. It ends with the process.
+    pub async fn shared() -> &'static Self {
+        SHARED
+            .get_or_init(async || {
+                Self::start(Options::default()).await.unwrap_or_else(|failure| panic!("no control plane: {failure}"))
+            })
+            .await
+    }
+
+    async fn start_controller_manager(&mut self, files: &Files) -> Result<()> {
+        let kubeconfig = self.kubeconfig.display().to_string();
+        let server = start_controller_manager(&self.binaries, &self.dir, files, &kubeconfig)?;
+        self.servers.insert(0, server);
+        // Its first visible work.
+        let start = std::time::Instant::now();
+        loop {
+            let account = ["get", "serviceaccount", "default", "--namespace=default"];
+            let output = self.kubectl(&account, None).await;
+            if output.succeeded() {
+                return Ok(());
+            }
+            let manager = &mut self.servers[0];
+            if manager.exit_status().is_some() || start.elapsed() > DEADLINE {
+                return Err(Failure::new(format!(
+                    "kube-controller-manager makes no ServiceAccounts ({}); {}",
+                    output.stderr.trim(),
+                    manager.log_tail()
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Address of the API server: `https://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Kubeconfig of the administrator.
+    pub fn kubeconfig_path(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Folder of its logs and files.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Process ids of its servers.
+    pub fn pids(&self) -> Vec<i32> {
+        self.servers.iter().map(Supervised::pid).collect()
+    }
+
+    /// The administrator's client configuration.
+    pub async fn kube_config(&self) -> kube::Config {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).expect("written at start");
+        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("written at start")
+    }
+
+    /// A client of the administrator, for the runtime that asks: each test makes its own.
+    pub async fn client(&self) -> kube::Client {
+        kube::Client::try_from(self.kube_config().await).expect("a valid configuration")
+    }
+
+    /// A kubeconfig of a ServiceAccount, with a token of a day, to run a program under that account's own rights.
+    pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> PathBuf {
+        let command = ["create", "token", name, "--namespace", namespace, "--duration=24h"];
+        let token = self.kubectl(&command, None).await.expect_success();
+        let file = format!("{namespace}-{name}");
+        write_kubeconfig(&self.dir, &file, &self.url, token.trim()).expect("a writable folder")
+    }
+
+    /// Runs kubectl as the administrator.
+    pub async fn kubectl(&self, arguments: &[&str], stdin: Option<&str>) -> KubectlOutput {
+        let mut command = tokio::process::Command::new(&self.binaries.kubectl);
+        command
+            .args(arguments)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBECACHEDIR", self.dir.join("kubectl-cache"))
+            // A person's own kubectl preferences are no part of a test.
+            .env("KUBERC", "off")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command.spawn().expect("kubectl starts");
+        let mut input = child.stdin.take().expect("piped above");
+        let text = stdin.unwrap_or_default().as_bytes();
+        let feed = async move {
+            // kubectl may end without reading all of it.
+            input.write_all(text).await.ok();
+        };
+        let ((), output) = tokio::join!(feed, child.wait_with_output());
+        let output = output.expect("kubectl runs");
+        KubectlOutput {
+            command: arguments.join(" "),
+            status: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// `kubectl apply` of this YAML; panics when it is refused.
+    pub async fn apply(&self, yaml: &str) {
+        self.kubectl(&["apply", "-f", "-"], Some(yaml)).await.expect_success();
+    }
+
+    /// `kubectl get` of one object, as JSON; panics when there is none.
+    pub async fn get(&self, namespace: &str, resource: &str, name: &str) -> Value {
+        let command = ["get", resource, name, "--namespace", namespace, "--output=json"];
+        let text = self.kubectl(&command, None).await.expect_success();
+        serde_json::from_str(&text).expect("kubectl prints JSON")
+    }
+
+    /// The folder that kubectl is in.
+    pub fn kubectl_folder(&self) -> &Path {
+        self.binaries.kubectl.parent().unwrap_or(Path::new("."))
+    }
+
+    /// Makes a namespace of its own for a test, and returns its name, which begins with `prefix`.
+    pub async fn namespace(&self, prefix: &str) -> String {
+        let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{prefix}-{number}");
+        self.kubectl(&["create", "namespace", &name], None).await.expect_success();
+        name
+    }
+
+    /// Installs the product's CRDs, as a user would, and waits until they are served.
+    pub async fn install_crds(&self) {
+        let apply = ["apply", "--server-side", "-f", CRDS];
+        self.kubectl(&apply, None).await.expect_success();
+        let wait = ["wait", "--for=condition=Established", "--timeout=60s", "-f", CRDS];
+        self.kubectl(&wait, None).await.expect_success();
+        // Established comes a moment before the API server's discovery knows the kind.
+        eventually(DEADLINE, "the CRDs in discovery", async || {
+            let list = ["api-resources", "--api-group=asr-operator.io", "--output=name"];
+            let output = self.kubectl(&list, None).await;
+            let expected = std::fs::read_dir(CRDS).expect("a folder crds").flatten();
+            let expected = expected.filter(|file| file.path().extension().is_some_and(|end| end == "yaml")).count();
+            if output.stdout.lines().count() >= expected {
+                Ok(())
+            } else {
+                Err(format!("{}{}", output.stdout, output.stderr))
+            }
+        })
+        .await;
+    }
+
+    /// Stops it now, and waits until all of it is gone.
+    pub fn stop(mut self) {
+        self.servers.iter_mut().for_each(Supervised::kill);
+    }
+}
+
+/// What a run of kubectl came to.
+#[derive(Clone, Debug)]
+pub struct KubectlOutput {
+    pub command: String,
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl KubectlOutput {
+    /// Whether it exited with 0.
+    pub fn succeeded(&self) -> bool {
+        self.status == Some(0)
+    }
+
+    /// Its standard output; panics with what it said when it failed.
+    pub fn expect_success(self) -> String {
+        assert!(
+            self.succeeded(),
+            "kubectl {} failed ({:?}): {}{}",
+            self.command,
+            self.status,
+            self.stderr,
+            self.stdout
+        );
+        self.stdout
+    }
+}
+
+fn write_kubeconfig(dir: &RunDir, user: &str, url: &str, token: &str) -> Result<PathBuf> {
+    let config = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": dir.join("ca.pem")}}],
+        "users": [{"name": user, "user": {"token": token}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+    });
+    dir.write(&format!("{user}.kubeconfig"), &format!("{config:#}\n"))
+}

@@ -1,0 +1,109 @@
+//! A running `asr-operator run`, as a process of its own, so that it can be killed like one.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::binaries::product_binary;
+use super::process::{Program, Supervised};
+use super::run_dir::RunDir;
+use super::simulator::Endpoints;
+use super::{Failure, Result};
+
+const START_DEADLINE: Duration = Duration::from_secs(60);
+
+/// What an operator is started with.
+#[derive(Clone, Debug)]
+pub struct OperatorOptions {
+    /// Whose rights it has.
+    pub kubeconfig: PathBuf,
+    /// Which Azure it uses.
+    pub sim: Endpoints,
+    /// Which namespaces it serves; none means all.
+    pub namespaces: Vec<String>,
+    /// Where it keeps its records.
+    pub operator_namespace: String,
+    /// Further arguments of `run`.
+    pub extra_args: Vec<String>,
+}
+
+/// A started and ready operator. Dropping it kills it.
+pub struct Operator {
+    options: OperatorOptions,
+    process: Supervised,
+    /// Address of `/healthz` and `/readyz`: `127.0.0.1:PORT`.
+    pub health: String,
+    /// Address of `/metrics`: `127.0.0.1:PORT`.
+    pub metrics: String,
+}
+
+impl Operator {
+    /// Starts one, and returns when it says that it is ready.
+    pub async fn start(options: OperatorOptions) -> Result<Self> {
+        let mut process = command(&options)?.start()?;
+        let ready = process.wait_for_line(START_DEADLINE, "line of JSON with message \"ready\"", ready_line).await?;
+        let field = |name: &str| {
+            ready[name]
+                .as_str()
+                .map(String::from)
+                .ok_or_else(|| Failure::new(format!("the operator's ready line has no {name}: {ready}")))
+        };
+        Ok(Self { health: field("health")?, metrics: field("metrics")?, options, process })
+    }
+
+    /// Kills it if it still runs, and starts another one like it.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.process.kill();
+        *self = Self::start(self.options.clone()).await?;
+        Ok(())
+    }
+
+    /// Kills it at once, without a chance to finish anything.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Asks it to end; it finishes what it must.
+    pub fn terminate(&mut self) {
+        self.process.terminate();
+    }
+
+    /// The process, to freeze it or wait for its end.
+    pub fn process(&mut self) -> &mut Supervised {
+        &mut self.process
+    }
+
+    /// All that it has logged since this start.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+}
+
+fn command(options: &OperatorOptions) -> Result<Program<'static>> {
+    let dir = RunDir::create("operator")?;
+    let log = dir.join("operator.log");
+    let mut program = Program::new("asr-operator", &product_binary("asr-operator")?, log)
+        .env("KUBECONFIG", &options.kubeconfig)
+        .args(["run", "--arm-endpoint", &options.sim.arm])
+        .args(["--authority-host", &options.sim.authority])
+        .arg("--ca-bundle")
+        .arg(&options.sim.ca_path)
+        .args(["--operator-namespace", &options.operator_namespace])
+        .args(["--metrics-addr", "127.0.0.1:0"])
+        .args(["--health-addr", "127.0.0.1:0"]);
+    for namespace in &options.namespaces {
+        program = program.args(["--namespace", namespace]);
+    }
+    Ok(program.args(&options.extra_args))
+}
+
+/// The fields of the line that says it is ready, whether the log nests them or not.
+fn ready_line(line: &str) -> Option<Value> {
+    let entry: Value = serde_json::from_str(line).ok()?;
+    let fields = match entry.get("fields") {
+        Some(fields) => fields.clone(),
+        None => entry,
+    };
+    (fields["message"] == "ready").then_some(fields)
+}

@@ -1,0 +1,81 @@
+//! Everything that the README shows is run: its commands in their order, its reasons, its files.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
+
+mod harness;
+
+use asr_operator::domain::Reason;
+use harness::{ControlPlane, Operator, OperatorOptions, Simulator};
+
+const README: &str = include_str!("../README.md");
+const CI: &str = include_str!("../.ci/run");
+const SEED: &str = include_str!("../deploy/demo/seed.yaml");
+
+/// The commands of the `sh` blocks below this heading, without their comments.
+fn commands(heading: &str) -> Vec<String> {
+    let section =
+        README.split("\n## ").find(|s| s.starts_with(heading)).unwrap_or_else(|| panic!("no section {heading}"));
+    let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let lines = blocks.flat_map(str::lines).map(|line| line.split('#').next().unwrap().trim().to_owned());
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+async fn kubectl(plane: &ControlPlane, command: &str) {
+    let words: Vec<String> = command.split_whitespace().skip(1).map(from_root).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    plane.kubectl(&words, None).await.expect_success();
+}
+
+/// A path of the README, which is read at the root of the repository.
+fn from_root(word: &str) -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    if word.starts_with("deploy/") || word.starts_with("crds/") { format!("{root}/{word}") } else { word.to_owned() }
+}
+
+#[tokio::test]
+async fn its_commands_work_in_their_order() {
+    let plane = ControlPlane::start(harness::Options::default()).await.unwrap();
+    let sim = Simulator::start(SEED, 40).await.unwrap();
+    let mut operator = None;
+    for command in commands("Installing") {
+        if command.starts_with("kubectl ") {
+            kubectl(&plane, &command).await;
+            continue;
+        }
+        let arguments =
+            command.strip_prefix("asr-operator run").unwrap_or_else(|| panic!("{command} is not run by this test"));
+        assert_eq!(arguments.trim(), "--operator-namespace asr-operator");
+        let options = OperatorOptions {
+            kubeconfig: plane.service_account_kubeconfig("asr-operator", "asr-operator").await,
+            sim: sim.endpoints(),
+            namespaces: vec![],
+            operator_namespace: "asr-operator".into(),
+            extra_args: vec!["--new-record-quarantine".into(), "0".into()],
+        };
+        operator = Some(Operator::start(options).await.unwrap());
+    }
+    assert!(operator.is_some());
+    for command in commands("The act, by its samples") {
+        assert!(command.starts_with("kubectl "), "{command} is not run by this test");
+        kubectl(&plane, &command).await;
+    }
+    let calls = sim.accepted().await;
+    let operations: Vec<&str> = calls.iter().filter_map(|call| call["operation"].as_str()).collect();
+    assert_eq!(operations, ["unplannedFailover", "failoverCommit"]);
+}
+
+#[test]
+fn its_two_commands_are_run_elsewhere() {
+    assert_eq!(commands("Two commands"), ["cargo demo", "cargo test"]);
+    assert!(CI.lines().any(|line| line.contains("cargo test")), "{CI}");
+}
+
+#[test]
+fn its_reasons_exist() {
+    let table = README.split("## Reading a condition").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = table.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('|').nth(1).unwrap());
+    let named: Vec<&str> = rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter(|w| w.len() > 3).collect();
+    assert!(named.len() > 10, "{named:?}");
+    for word in named {
+        assert!(Reason::ALL.iter().any(|reason| reason.as_str() == word), "{word} is no reason");
+    }
+}

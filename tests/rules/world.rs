@@ -1,0 +1,267 @@
+//! One test's world: a namespace, a simulated Azure and an operator, all its own, on the shared API server.
+
+use crate::harness::{
+    ControlPlane, KubectlOutput, Operator, OperatorOptions, Simulator, condition, eventually, get, wait_condition,
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Long enough for a slow machine; a test that waits this long has failed.
+pub const DEADLINE: Duration = Duration::from_secs(90);
+
+const SAMPLES: [(&str, &str); 4] = [
+    ("vault", include_str!("../../deploy/samples/10-recovery-vault.yaml")),
+    ("vm", include_str!("../../deploy/samples/20-replicated-vm.yaml")),
+    ("failover", include_str!("../../deploy/samples/30-failover.yaml")),
+    ("commit", include_str!("../../deploy/samples/40-commit.yaml")),
+];
+
+const SEED: &str = include_str!("../../deploy/demo/seed.yaml");
+const RBAC: &str = include_str!("../../deploy/operator/rbac.yaml");
+
+/// Names of the samples' requests.
+pub const FAILOVER: &str = "app01-out-2026-06-01";
+pub const COMMIT: &str = "app01-commit-2026-06-01";
+
+/// The protected item of `app01` in the seed.
+pub const ITEM: &str = "YtSLUmr1siwOhCNihjyTaOjo3bXTQoCCN96TnEVq5fM";
+
+/// The protected item of `db01` in the seed.
+pub const OTHER_ITEM: &str = "9dQ_wJ3k-PqZ7cA0m2LxU5tRbE8yHnV1sGfKoI4jWzT";
+
+/// How a world differs from the usual one.
+pub struct Setup {
+    /// How fast the service's time runs: at 40, a failover of 140 s takes 3.5 s.
+    pub clock_rate: u32,
+    /// Edits the seed.
+    pub seed: fn(&str) -> String,
+    /// Options of the operator; the usual ones switch the quarantine off and read tasks often.
+    pub operator_args: Vec<String>,
+    /// Whether the vault and the VM are applied and awaited.
+    pub with_vm: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let args = ["--new-record-quarantine", "0", "--task-detail-every", "1"];
+        Self { clock_rate: 40, seed: str::to_owned, operator_args: args.map(String::from).to_vec(), with_vm: true }
+    }
+}
+
+/// The world.
+pub struct World {
+    pub plane: &'static ControlPlane,
+    pub namespace: String,
+    pub operator_namespace: String,
+    pub sim: Simulator,
+    pub operator: Operator,
+    pub client: kube::Client,
+}
+
+impl World {
+    /// The usual world: the vault and `app01` are there and Ready.
+    pub async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    /// A world of its own kind.
+    pub async fn with(setup: Setup) -> Self {
+        let plane = ControlPlane::shared().await;
+        plane.install_crds().await;
+        let namespace = plane.namespace("rule").await;
+        let seed = (setup.seed)(&SEED.replace("serviceaccount:demo:", &format!("serviceaccount:{namespace}:")));
+        let sim = Simulator::start(&seed, setup.clock_rate).await.unwrap();
+        let operator_namespace = format!("{namespace}-op");
+        let operator = operator(plane, &namespace, &operator_namespace, &sim, setup.operator_args).await;
+        let client = plane.client().await;
+        let world = Self { plane, namespace, operator_namespace, sim, operator, client };
+        if setup.with_vm {
+            world.apply(sample("vault")).await;
+            world.apply(sample("vm")).await;
+            world.wait("ReplicatedVm", "app01", ("Ready", "True", None)).await;
+        }
+        world
+    }
+
+    /// A manifest with this world's namespace in place of `demo`.
+    pub fn localized(&self, yaml: &str) -> String {
+        yaml.replace("namespace: demo", &format!("namespace: {}", self.namespace))
+    }
+
+    /// Applies a manifest written for the namespace `demo`, as a user does.
+    pub async fn apply(&self, yaml: impl AsRef<str>) {
+        self.plane.apply(&self.localized(yaml.as_ref())).await;
+    }
+
+    /// Runs kubectl in this world's namespace.
+    pub async fn kubectl(&self, arguments: &[&str]) -> KubectlOutput {
+        let mut all = vec!["--namespace", self.namespace.as_str()];
+        all.extend(arguments);
+        self.plane.kubectl(&all, None).await
+    }
+
+    /// Waits for a condition (type, status, reason) and returns the object.
+    pub async fn wait(&self, kind: &str, name: &str, wanted: (&str, &str, Option<&str>)) -> Value {
+        wait_condition(&self.client, kind, &self.namespace, name, wanted, DEADLINE).await
+    }
+
+    /// Applies the usual failover and waits until it succeeded.
+    pub async fn fail_over(&self) -> Value {
+        self.apply(sample("failover")).await;
+        self.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await
+    }
+
+    /// The object as it is now.
+    pub async fn get(&self, kind: &str, name: &str) -> Value {
+        get(&self.client, kind, &self.namespace, name).await.unwrap()
+    }
+
+    /// The accepted calls of the operator, by operation, in order.
+    pub async fn accepted(&self) -> Vec<String> {
+        let calls = self.sim.accepted().await;
+        let ours = calls.iter().filter(|call| call["principal"] != "portal");
+        ours.map(|call| call["operation"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// All calls of the operator that reached the simulator, whatever became of them.
+    pub async fn sent(&self) -> Vec<Value> {
+        let mut calls = self.sim.ledger().await;
+        calls.retain(|call| call["principal"] != "portal");
+        calls
+    }
+
+    /// The operation of each call of the operator about this item that reached the simulator, whatever became of it.
+    pub async fn sent_on(&self, item: &str) -> Vec<String> {
+        let calls = self.sent().await;
+        let about = calls.iter().filter(|call| call["item"] == item || call["path"].to_string().contains(item));
+        about.map(|call| call["operation"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Fails `db01` over too and waits until Azure accepted that: the operator works, so what it did not send by now it
+    /// did not mean to send.
+    pub async fn operator_acts_elsewhere(&self) {
+        self.apply(sample("vm").replace("app01", "db01")).await;
+        self.apply(sample("failover").replace("app01", "db01")).await;
+        eventually(DEADLINE, "a failover of db01", async || {
+            if self.sent_on(OTHER_ITEM).await == ["unplannedFailover"] { Ok(()) } else { Err(self.operator.log()) }
+        })
+        .await;
+    }
+
+    /// Waits until the failover's job runs, and returns the object that shows it.
+    pub async fn running(&self, name: &str) -> Value {
+        eventually(DEADLINE, "a running job in status", async || {
+            let object = get(&self.client, "FailoverRequest", &self.namespace, name).await?;
+            let seen = reads(&object, "Reconciling") == ("True", "JobRunning") && job(&object).is_string();
+            if seen { Ok(object) } else { Err(format!("{:#}", object["status"])) }
+        })
+        .await
+    }
+
+    /// Applies the usual failover and waits until it succeeded, with a warning.
+    pub async fn fail_over_with_warning(&self) -> Value {
+        self.apply(sample("failover")).await;
+        self.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("SucceededWithWarning"))).await
+    }
+
+    /// Waits for an event of this type and reason in the namespace.
+    pub async fn event(&self, event_type: &str, reason: &str) -> Value {
+        let selector = format!("type={event_type},reason={reason}");
+        eventually(DEADLINE, &format!("an event {selector}"), async || {
+            let list = ["get", "events", "--field-selector", &selector, "--output=json"];
+            let text = self.kubectl(&list).await.expect_success();
+            let list: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
+            list["items"].as_array().and_then(|all| all.first().cloned()).ok_or_else(|| "none".to_owned())
+        })
+        .await
+    }
+
+    /// Lets the service's time go on, so that what runs ends.
+    pub async fn job_ends(&self) {
+        self.sim.clock(json!({"advanceSeconds": 900})).await;
+    }
+
+    /// Deletes an object, and waits until it is gone.
+    pub async fn delete(&self, kind: &str, name: &str) {
+        self.kubectl(&["delete", kind, name, "--timeout=60s"]).await.expect_success();
+    }
+
+    /// The record of `app01`'s item, with its name.
+    pub async fn record(&self) -> Value {
+        let list = ["get", "itemrecords", "--namespace", &self.operator_namespace, "--output=json"];
+        let list: Value = serde_json::from_str(&self.plane.kubectl(&list, None).await.expect_success()).unwrap();
+        let records = list["items"].as_array().cloned().unwrap_or_default();
+        records.into_iter().find(|record| record["spec"]["itemName"] == ITEM).unwrap_or(Value::Null)
+    }
+}
+
+/// The job of a request's first operation.
+pub fn job(object: &Value) -> &Value {
+    &object["status"]["operations"][0]["jobId"]
+}
+
+/// A sample manifest, as it is in `deploy/samples`.
+pub fn sample(name: &str) -> &'static str {
+    SAMPLES.iter().find(|(n, _)| *n == name).unwrap().1
+}
+
+/// A FailoverRequest on `app01` with these further lines of spec.
+pub fn failover(name: &str, spec: &str) -> String {
+    let usual = if spec.contains("direction:") { "" } else { "  direction: PrimaryToRecovery\n" };
+    request("FailoverRequest", name, &format!("{usual}{spec}"))
+}
+
+/// A CommitRequest on `app01` with these further lines of spec.
+pub fn commit(name: &str, spec: &str) -> String {
+    request("CommitRequest", name, spec)
+}
+
+/// A request on `app01`; a line of `spec` replaces the usual one.
+pub fn request(kind: &str, name: &str, spec: &str) -> String {
+    let usual = [
+        ("replicatedVmRef:", "{name: app01}"),
+        ("validUntil:", "\"2026-06-02T08:00:00Z\""),
+        ("reason:", "a rule is tested"),
+    ];
+    let given = |key: &str| spec.lines().any(|line| line.trim_start().starts_with(key));
+    let defaults: String =
+        usual.iter().filter(|(key, _)| !given(key)).map(|(key, value)| format!("  {key} {value}\n")).collect();
+    format!(
+        "apiVersion: asr-operator.io/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}, namespace: demo}}\nspec:\n{defaults}{spec}\n"
+    )
+    .replace("namespace: demo}", "namespace: demo }")
+}
+
+/// The message of a condition.
+pub fn message<'a>(object: &'a Value, condition_type: &str) -> &'a str {
+    condition(object, condition_type).and_then(|c| c["message"].as_str()).unwrap_or_default()
+}
+
+/// Status and reason of a condition.
+pub fn reads<'a>(object: &'a Value, condition_type: &str) -> (&'a str, &'a str) {
+    let found = condition(object, condition_type);
+    let text = |key: &str| found.and_then(|c| c[key].as_str()).unwrap_or("absent");
+    (text("status"), text("reason"))
+}
+
+/// Starts an operator with the permissions of `deploy/operator/rbac.yaml` and no others.
+pub async fn operator(
+    plane: &ControlPlane,
+    namespace: &str,
+    own: &str,
+    sim: &Simulator,
+    extra_args: Vec<String>,
+) -> Operator {
+    let group = "asr-operator.io";
+    let rbac = RBAC.replace(group, "GROUP").replace("asr-operator", own).replace("GROUP", group);
+    plane.apply(&rbac).await;
+    let kubeconfig = plane.service_account_kubeconfig(own, own).await;
+    let options = OperatorOptions {
+        kubeconfig,
+        sim: sim.endpoints(),
+        namespaces: vec![namespace.to_owned()],
+        operator_namespace: own.to_owned(),
+        extra_args,
+    };
+    Operator::start(options).await.unwrap()
+}

@@ -1,0 +1,24 @@
+//! Contract of the simulator: what a client of Azure Site Recovery would notice, held against recorded traffic.
+//!
+//! Most tests call the router in process under a clock that stands, so that every instant is chosen; the last ones
+//! start the program and speak TLS to it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also in the functions it calls")]
+
+#[path = "simulator/harness.rs"]
+mod harness;
+
+#[path = "simulator/access.rs"]
+mod access;
+#[path = "simulator/control.rs"]
+mod control;
+#[path = "simulator/failover.rs"]
+mod failover;
+#[path = "simulator/faults.rs"]
+mod faults;
+#[path = "simulator/process.rs"]
+mod process;
+#[path = "simulator/reads.rs"]
+mod reads;
+#[path = "simulator/verbs.rs"]
+mod verbs;

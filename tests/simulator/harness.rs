@@ -1,0 +1,226 @@
+//! A simulated Azure in process, with a clock that stands until a test moves it, and a signed-in client.
+
+use std::sync::Arc;
+
+use asr_operator::simulator::router::{Dropped, Simulator, router};
+use asr_operator::simulator::seed::Seed;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+pub(crate) const TENANT: &str = "11111111-1111-1111-1111-111111111111";
+pub(crate) const CLIENT: &str = "22222222-2222-2222-2222-222222222222";
+pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000001";
+pub(crate) const BASE: &str = "https://arm.test";
+
+/// A world to test against: `seed` merged into one vault with `app01` and `db01` under plain names.
+pub(crate) struct Azure {
+    router: Router,
+    pub(crate) token: String,
+}
+
+/// An answer, taken apart.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+    /// The connection would have been dropped instead.
+    pub(crate) dropped: bool,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn detail_code(&self) -> &str {
+        self.body["error"]["details"][0]["code"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn code(&self) -> &str {
+        self.body["error"]["code"].as_str().unwrap_or_default()
+    }
+}
+
+pub(crate) const SEED: &str = "
+principals:
+  - {name: operator, clientId: 22222222-2222-2222-2222-222222222222, clientSecret: s3cret, federatedSubject: 'system:serviceaccount:demo:asr'}
+vaults:
+  - items:
+      - {name: app01, vmName: APP01}
+      - {name: db01, vmName: DB01, address: 10.1.0.5}
+";
+
+impl Azure {
+    pub(crate) async fn new() -> Self {
+        Self::with(SEED).await
+    }
+
+    /// The world of a seed, signed in as the first client.
+    pub(crate) async fn with(seed: &str) -> Self {
+        let simulator = Simulator::new(Seed::from_yaml(seed).unwrap(), BASE, 0.0, Vec::new()).unwrap();
+        let mut azure = Self { router: router(Arc::clone(&simulator)), token: String::new() };
+        azure.token = azure.sign_in(CLIENT, "s3cret").await;
+        azure
+    }
+
+    pub(crate) async fn sign_in(&self, client: &str, secret: &str) -> String {
+        let reply = self.ask_token(&[("client_id", client), ("client_secret", secret)]).await;
+        reply.body["access_token"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A token request with the usual fields and `fields`.
+    pub(crate) async fn ask_token(&self, fields: &[(&str, &str)]) -> Reply {
+        let form = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs([("grant_type", "client_credentials"), ("scope", "https://management.azure.com/.default")])
+            .extend_pairs(fields)
+            .finish();
+        self.send(Request::post(format!("/{TENANT}/oauth2/v2.0/token")).body(Body::from(form)).unwrap()).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let dropped = response.extensions().get::<Dropped>().is_some();
+        let (parts, body) = response.into_parts();
+        let text = String::from_utf8(to_bytes(body, 1 << 22).await.unwrap().to_vec()).unwrap();
+        Reply {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: serde_json::from_str(&text).unwrap_or_default(),
+            text,
+            dropped,
+        }
+    }
+
+    /// A call with the client's token; `path` may have a query already.
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Reply {
+        self.call_as(&self.token, method, path, body).await
+    }
+
+    pub(crate) async fn call_as(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> Reply {
+        let path = path.strip_prefix(BASE).unwrap_or(path);
+        let separator = if path.contains('?') { "" } else { "?api-version=2025-08-01" };
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{path}{separator}"))
+            .header("authorization", format!("Bearer {token}"))
+            .header("x-ms-client-request-id", "request-1")
+            .body(body.map_or_else(Body::empty, |body| Body::from(body.to_string())))
+            .unwrap();
+        self.send(request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.call("GET", path, None).await
+    }
+
+    /// The `properties` of a resource.
+    pub(crate) async fn properties(&self, path: &str) -> Value {
+        let reply = self.get(path).await;
+        assert_eq!(reply.status, 200, "GET {path}: {}", reply.text);
+        reply.body["properties"].clone()
+    }
+
+    pub(crate) async fn control(&self, method: &str, path: &str, body: Value) -> Reply {
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        self.send(Request::builder().method(method).uri(format!("/_sim/{path}")).body(body).unwrap()).await
+    }
+
+    pub(crate) async fn advance(&self, seconds: f64) {
+        let reply = self.control("POST", "clock", json!({ "advanceSeconds": seconds })).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    }
+
+    pub(crate) async fn ledger(&self) -> Vec<Value> {
+        self.control("GET", "ledger", Value::Null).await.body.as_array().cloned().unwrap_or_default()
+    }
+
+    pub(crate) async fn set_item(&self, patch: Value) -> Reply {
+        let reply = self.control("POST", "items", patch).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply
+    }
+
+    pub(crate) async fn set_behaviour(&self, patch: Value) {
+        let reply = self.control("POST", "behaviour", patch).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    }
+
+    pub(crate) async fn fault(&self, fault: Value) {
+        let reply = self.control("POST", "faults", fault).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+    }
+
+    pub(crate) async fn fail_over(&self, item: &str, body: Value) -> Reply {
+        self.call("POST", &format!("{}/unplannedFailover", item_path(item)), Some(body)).await
+    }
+
+    pub(crate) async fn commit(&self, item: &str) -> Reply {
+        self.call("POST", &format!("{}/failoverCommit", item_path(item)), None).await
+    }
+
+    pub(crate) async fn job(&self, id: &str) -> Value {
+        self.properties(&format!("{}/replicationJobs/{id}", vault_path())).await
+    }
+
+    /// The job with its stub read away.
+    pub(crate) async fn settled_job(&self, id: &str) -> Value {
+        self.job(id).await;
+        self.job(id).await
+    }
+}
+
+pub(crate) fn vault_path() -> String {
+    format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-dr/providers/Microsoft.RecoveryServices/vaults/vault-dr")
+}
+
+pub(crate) fn container_path(region: &str) -> String {
+    let fabric = format!("asr-a2a-default-{region}");
+    format!("{}/replicationFabrics/{fabric}/replicationProtectionContainers/{fabric}-container", vault_path())
+}
+
+pub(crate) fn item_path(item: &str) -> String {
+    format!("{}/replicationProtectedItems/{item}", container_path("westeurope"))
+}
+
+pub(crate) fn failover_body(point: Option<&str>, shutdown: bool) -> Value {
+    json!({ "properties": {
+        "failoverDirection": "PrimaryToRecovery",
+        "sourceSiteOperations": if shutdown { "Required" } else { "NotRequired" },
+        "providerSpecificDetails": { "instanceType": "A2A", "recoveryPointId": point },
+    } })
+}
+
+/// The job GUID of a 202.
+pub(crate) fn job_of(reply: &Reply) -> String {
+    assert_eq!(reply.status, 202, "{}", reply.text);
+    reply.header("x-ms-request-id").rsplit('/').next().unwrap().to_owned()
+}
+
+pub(crate) fn tasks(job: &Value) -> Vec<(String, String)> {
+    let word = |task: &Value, field: &str| task[field].as_str().unwrap().to_owned();
+    let tasks = job["tasks"].as_array().unwrap();
+    tasks
+        .iter()
+        .map(|task| (word(task, "name"), format!("{}/{}", word(task, "state"), word(task, "stateDescription"))))
+        .collect()
+}
+
+/// Fails when `object` lacks one of the space-separated `keys`.
+pub(crate) fn assert_keys(object: &Value, keys: &str) {
+    let missing: Vec<_> = keys.split_whitespace().filter(|key| object.get(key).is_none()).collect();
+    assert!(missing.is_empty(), "missing {missing:?} in {object:#}");
+}
+
+/// Waits until `condition` holds; fails after ten seconds and says what was waited for.
+pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !condition().await {
+        assert!(std::time::Instant::now() < deadline, "waited in vain until {what}");
+        tokio::task::yield_now().await;
+    }
+}
