@@ -5,7 +5,10 @@ use kube::CustomResourceExt;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-use super::v1alpha1::{CommitRequest, FailoverRequest, ItemRecord, RecoveryVault, ReplicatedVm, RequestClaim};
+use super::v1alpha1::{
+    ChangeRecoveryPointRequest, CommitRequest, FailoverRequest, ItemRecord, RecoveryVault, ReplicatedVm,
+    ReprotectRequest, RequestClaim,
+};
 
 /// Why the definitions cannot be written. Always a mistake in the types, never of a user.
 #[derive(Debug, Error)]
@@ -37,7 +40,9 @@ pub fn all_crds() -> Result<Vec<CustomResourceDefinition>, DefinitionError> {
         RecoveryVault::crd(),
         ReplicatedVm::crd(),
         FailoverRequest::crd(),
+        ChangeRecoveryPointRequest::crd(),
         CommitRequest::crd(),
+        ReprotectRequest::crd(),
         ItemRecord::crd(),
         RequestClaim::crd(),
     ]

@@ -175,8 +175,7 @@ impl AsrClient {
     /// See [`ReadError`].
     pub async fn virtual_machine(&self, arm_id: &str) -> Result<Answer<VirtualMachine>, ReadError> {
         check_resource(arm_id, "Microsoft.Compute", "virtualMachines")?;
-        let fetched = self.get(arm_id, COMPUTE_API_VERSION).await?;
-        decoded(arm_id, &fetched)
+        self.one_of(arm_id, COMPUTE_API_VERSION).await
     }
 
     /// A network interface, by its ARM id in any case.
@@ -185,17 +184,30 @@ impl AsrClient {
     /// See [`ReadError`].
     pub async fn network_interface(&self, arm_id: &str) -> Result<Answer<NetworkInterface>, ReadError> {
         check_resource(arm_id, "Microsoft.Network", "networkInterfaces")?;
-        let fetched = self.get(arm_id, NETWORK_API_VERSION).await?;
-        decoded(arm_id, &fetched)
+        self.one_of(arm_id, NETWORK_API_VERSION).await
     }
 
     async fn one<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, ReadError> {
-        let fetched = self.get(path, self.0.endpoint.api_version()).await?;
+        self.one_of(path, self.0.endpoint.api_version()).await
+    }
+
+    /// One resource of a provider with an api-version of its own.
+    pub(super) async fn one_of<T: DeserializeOwned>(&self, path: &str, version: &str) -> Result<Answer<T>, ReadError> {
+        let fetched = self.get(path, version).await?;
         decoded(path, &fetched)
     }
 
-    async fn all<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<Vec<T>>, ReadError> {
-        let Listed { elements, date } = self.list(path).await?;
+    pub(super) async fn all<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<Vec<T>>, ReadError> {
+        self.all_of(path, self.0.endpoint.api_version()).await
+    }
+
+    /// A list of a provider with an api-version of its own.
+    pub(super) async fn all_of<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        version: &str,
+    ) -> Result<Answer<Vec<T>>, ReadError> {
+        let Listed { elements, date } = self.list(path, version).await?;
         let (body, undecodable) = model::elements(elements);
         Ok(Answer { body, date, undecodable })
     }

@@ -164,10 +164,15 @@ impl ItemPath {
         &self.name
     }
 
+    /// The container the item is in.
+    pub fn container_id(&self) -> String {
+        let Self { vault, fabric, container, .. } = self;
+        format!("{vault}/{FABRIC}/{fabric}/{CONTAINER}/{container}")
+    }
+
     /// The list the item is a member of.
     pub fn collection(&self) -> String {
-        let Self { vault, fabric, container, .. } = self;
-        format!("{vault}/{FABRIC}/{fabric}/{CONTAINER}/{container}/{ITEM}")
+        format!("{}/{ITEM}", self.container_id())
     }
 
     /// The whole id in lower case: the key by which two spellings of one path are equal.
@@ -246,6 +251,30 @@ pub(crate) fn check_resource(id: &str, namespace: &str, kind: &'static str) -> R
         }
         _ => Err(InvalidId::new(kind, id, format!("it is not an ARM id of {namespace}/{kind}"))),
     }
+}
+
+/// Checks that an ARM id is a resource group's, and can be used as a request path.
+pub(crate) fn check_resource_group(id: &str) -> Result<(), InvalidId> {
+    match captures(id, &["subscriptions", "*", "resourceGroups", "*"]).as_deref() {
+        Some([subscription, group]) if is_guid(subscription) => check_segment("resource group", group, 90),
+        _ => Err(InvalidId::new("resource group", id, "it is not an ARM id of a resource group")),
+    }
+}
+
+/// Checks that an ARM id is a subnet's, and can be used as a request path.
+pub(crate) fn check_subnet(id: &str) -> Result<(), InvalidId> {
+    let network = id.rsplitn(3, '/').nth(2).unwrap_or_default();
+    let below = id.get(network.len()..).unwrap_or_default();
+    check_resource(network, "Microsoft.Network", "virtualNetworks")?;
+    match captures(below, &["subnets", "*"]).as_deref() {
+        Some([name]) => check_segment("subnet", name, 80),
+        _ => Err(InvalidId::new("subnet", id, "it is not an ARM id of a subnet")),
+    }
+}
+
+/// Checks that an ARM id is a protection container's, and can be used as a request path.
+pub(crate) fn check_container(id: &str) -> Result<(), InvalidId> {
+    ItemPath::parse(&format!("{id}/{ITEM}/any")).map(|_| ())
 }
 
 pub(crate) fn is_guid(text: &str) -> bool {

@@ -5,6 +5,7 @@
 //! request on the wire at most once and never repeats it. A job is followed by its GUID; a signed polling URL is
 //! neither kept nor shown.
 
+mod around;
 mod client;
 mod endpoint;
 mod error;
@@ -16,6 +17,7 @@ mod mutate;
 mod read;
 mod redact;
 mod send;
+mod switch;
 mod token;
 mod transport;
 
@@ -24,9 +26,10 @@ pub use endpoint::{Cloud, DEFAULT_API_VERSION, Endpoint, EndpointError};
 pub use error::{ArmDetail, ArmError, Class, Layer, ReadError};
 pub use ids::{InvalidId, ItemPath, JobId, VaultId};
 pub use model::{
-    A2aDetails, Container, Fabric, HealthError, Job, JobError, JobPhase, NetworkInterface, ProtectedItem,
-    RecoveryPoint, Task, Vault, VirtualMachine,
+    A2aDetails, Container, ContainerMapping, Fabric, HealthError, Job, JobError, JobPhase, NetworkInterface,
+    PlacedResource, ProtectedItem, RecoveryPoint, Subnet, Task, Vault, VirtualMachine,
 };
 pub use mutate::{ClientRequestId, Mutation, SendWindow, Sent};
+pub use switch::SwitchProtection;
 pub use token::{AssertionSource, Identity, TokenError, TokenSource};
 pub use transport::Limits;

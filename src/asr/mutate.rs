@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::error::ArmError;
 use super::ids::{InvalidId, ItemPath, JobId, is_guid};
+use super::switch::SwitchProtection;
 
 /// One mutating call. Its path and body depend on nothing else, so a hash of the body can be kept before it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +27,30 @@ pub enum Mutation {
         /// The item, where it is now.
         item: ItemPath,
     },
+    /// Makes the failed-over VM anew from another point, before the commit.
+    ApplyRecoveryPoint {
+        /// The item, where it is now.
+        item: ItemPath,
+        /// The ARM id of the recovery point.
+        recovery_point_id: String,
+    },
+    /// Reverses replication of a committed failover; the item moves to another fabric (recorded: cli-A2A_scenarios seq 93).
+    SwitchProtection {
+        /// The item, where it is now.
+        item: ItemPath,
+        /// What it is to be replicated with.
+        input: Box<SwitchProtection>,
+    },
 }
 
 impl Mutation {
     /// The item acted on.
     pub fn item(&self) -> &ItemPath {
         match self {
-            Self::UnplannedFailover { item, .. } | Self::FailoverCommit { item } => item,
+            Self::UnplannedFailover { item, .. }
+            | Self::FailoverCommit { item }
+            | Self::ApplyRecoveryPoint { item, .. }
+            | Self::SwitchProtection { item, .. } => item,
         }
     }
 
@@ -41,12 +59,17 @@ impl Mutation {
         match self {
             Self::UnplannedFailover { .. } => "unplannedFailover",
             Self::FailoverCommit { .. } => "failoverCommit",
+            Self::ApplyRecoveryPoint { .. } => "applyRecoveryPoint",
+            Self::SwitchProtection { .. } => "switchprotection",
         }
     }
 
     /// The path below the ARM host, without a query.
     pub fn path(&self) -> String {
-        format!("{}/{}", self.item(), self.operation())
+        match self {
+            Self::SwitchProtection { item, .. } => format!("{}/{}", item.container_id(), self.operation()),
+            _ => format!("{}/{}", self.item(), self.operation()),
+        }
     }
 
     /// The exact bytes of the body; none for a commit (recorded: cli-A2A_scenarios seq 90). Equal calls have equal bytes.
@@ -61,6 +84,14 @@ impl Mutation {
                 .into_bytes()
             }
             Self::FailoverCommit { .. } => Vec::new(),
+            Self::ApplyRecoveryPoint { recovery_point_id, .. } => {
+                let point = serde_json::Value::from(recovery_point_id.as_str());
+                format!(
+                    r#"{{"properties":{{"recoveryPointId":{point},"providerSpecificDetails":{{"instanceType":"A2A"}}}}}}"#
+                )
+                .into_bytes()
+            }
+            Self::SwitchProtection { item, input } => input.body(item.name()),
         }
     }
 }

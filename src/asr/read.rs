@@ -54,9 +54,9 @@ impl AsrClient {
     }
 
     /// All pages of a list.
-    pub(crate) async fn list(&self, path: &str) -> Result<Listed, ReadError> {
+    pub(crate) async fn list(&self, path: &str, api_version: &str) -> Result<Listed, ReadError> {
         let limits = self.limits();
-        let mut url = self.url(path, self.endpoint().api_version())?;
+        let mut url = self.url(path, api_version)?;
         let (mut elements, mut first_date, mut bytes) = (Vec::new(), None, 0);
         let mut seen = HashSet::new();
         while seen.insert(url.clone()) {

@@ -3,6 +3,7 @@
 use crate::api::{fit_to_schema, schema_of};
 use crate::domain::Reason;
 use crate::domain::condition::Condition;
+use crate::domain::ids::Kind;
 use crate::telemetry::Metrics;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSONSchemaProps;
@@ -115,7 +116,13 @@ fn is_news(condition: &Condition) -> bool {
         T::Ready => true,
         T::Reconciling | T::Stalled | T::Accepted => false,
         T::SourceShutdown => condition.reason == Reason::ShutdownFailed,
-        T::FailedOver | T::Committed | T::Done | T::PendingCommit | T::NeedsReprotect => condition.truth == Truth::True,
+        T::FailedOver | T::Committed | T::Done | T::Reversed | T::PendingCommit | T::NeedsReprotect => {
+            condition.truth == Truth::True
+        }
+        T::Synchronized => {
+            condition.truth == Truth::True
+                || matches!(condition.reason, Reason::SynchronizationUnhealthy | Reason::SynchronizationOverdue)
+        }
         T::Protected | T::ReplicationHealthy | T::FailoverReady | T::DrillCurrent => condition.truth == Truth::False,
     }
 }
@@ -146,6 +153,12 @@ fn is_bad(condition: &Condition) -> bool {
             | R::RecoveryPointNotFound
             | R::RecoveryPointMismatch
             | R::NoPendingFailover
+            | R::NotCommitted
+            | R::NotFailedOver
+            | R::DirectionDisagrees
+            | R::PreconditionsUnmet
+            | R::SynchronizationUnhealthy
+            | R::SynchronizationOverdue
             | R::Unhealthy
             | R::InternalError
             | R::RecordFull
@@ -156,8 +169,6 @@ fn is_bad(condition: &Condition) -> bool {
 
 /// The kind as a metric label.
 pub fn kind_label(kind: &str) -> &'static str {
-    ["RecoveryVault", "ReplicatedVm", "FailoverRequest", "CommitRequest", "ItemRecord"]
-        .into_iter()
-        .find(|k| *k == kind)
-        .unwrap_or("other")
+    let requests = Kind::ALL.into_iter().map(Kind::as_str);
+    ["RecoveryVault", "ReplicatedVm", "ItemRecord"].into_iter().chain(requests).find(|k| *k == kind).unwrap_or("other")
 }

@@ -4,9 +4,9 @@
 
 use super::context::Context;
 use super::convert::record::record_from;
-use super::request::{PassError, reconcile_key};
-use crate::api::v1alpha1::{CommitRequest, FailoverRequest, ItemRecord};
-use crate::domain::ids::{Kind, RequestKey};
+use super::kinds::{exists, reconcile_key};
+use super::request::PassError;
+use crate::api::v1alpha1::ItemRecord;
 use crate::domain::request::Next;
 use kube::api::Api;
 use std::time::Duration;
@@ -34,17 +34,4 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, PassError> {
 
 fn serves(ctx: &Context, namespace: &String) -> bool {
     ctx.settings.namespaces.is_empty() || ctx.settings.namespaces.contains(namespace)
-}
-
-async fn exists(ctx: &Context, key: &RequestKey) -> Result<bool, kube::Error> {
-    Ok(match key.kind {
-        Kind::FailoverRequest => {
-            let api: Api<FailoverRequest> = Api::namespaced(ctx.kube.clone(), &key.namespace);
-            api.get_metadata_opt(&key.name).await?.is_some()
-        }
-        Kind::CommitRequest => {
-            let api: Api<CommitRequest> = Api::namespaced(ctx.kube.clone(), &key.namespace);
-            api.get_metadata_opt(&key.name).await?.is_some()
-        }
-    })
 }

@@ -1,11 +1,13 @@
 //! The imperative shell: it observes, lets `domain` decide, acts and reports. It decides nothing itself.
 
+mod around;
 mod clock;
 pub mod context;
 mod convert;
 mod credentials;
 mod events;
 mod item_record;
+mod kinds;
 mod observer;
 mod records;
 mod recovery_vault;

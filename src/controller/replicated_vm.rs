@@ -6,8 +6,9 @@ use super::request::PassError;
 use super::stores::all;
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
-use crate::api::v1alpha1::{LastOperation, RecoveryVault, ReplicatedVm, RequestRef};
+use crate::api::v1alpha1::{LastOperation, RecoveryVault, ReplicatedVm, RequestRef, SideSpec};
 use crate::domain::Reason;
+use crate::domain::around::SideSettings;
 use crate::domain::ids::{ItemKey, RequestKey, Step, same};
 use crate::domain::item::{Item, Naming, Obstacle, Sides, identify};
 use crate::domain::observed::{Reading, Vm};
@@ -36,7 +37,7 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
     facts.gone = gone(&facts, &object, handle.as_deref()).await;
     let (record, made) = record(ctx, &facts, handle.as_deref()).await?;
     facts.unknown_outcome = record.as_ref().and_then(unknown_outcome);
-    facts.last_rto = record.as_ref().and_then(last_step).and_then(|(_, step)| step.achieved_rto);
+    facts.last_rto = record.as_ref().and_then(|r| last_step(r, Step::Failover)).and_then(|(_, step)| step.achieved_rto);
     let view = view(&facts);
     let points = match (&view.item, &handle) {
         (Some(item), Some(handle)) => handle.points_for_status(item, &fingerprint(item)).await,
@@ -45,7 +46,8 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
     let extras = VmExtras {
         points,
         active_request: record.as_ref().and_then(active),
-        last_failover: record.as_ref().and_then(last_failover),
+        last_failover: record.as_ref().and_then(|r| last_operation(r, Step::Failover)),
+        last_reprotect: record.as_ref().and_then(|r| last_operation(r, Step::Reprotect)),
     };
     let old = object.status.as_ref();
     let status = vm_status(&view, extras, old, object.metadata.generation, Timestamp::now());
@@ -78,6 +80,19 @@ async fn vault_of(
 
 fn sides(vm: &ReplicatedVm) -> Sides {
     Sides { primary_region: vm.spec.primary.region.clone(), recovery_region: vm.spec.recovery.region.clone() }
+}
+
+fn settings(side: &SideSpec) -> SideSettings {
+    SideSettings {
+        resource_group_id: side.resource_group_id.clone(),
+        cache_account_id: side.cache_storage_account_id.clone(),
+        policy_id: side.policy_id.clone(),
+        network_id: side.network_id.clone(),
+        zone: side.zone.clone(),
+        availability_set_id: side.availability_set_id.clone(),
+        proximity_placement_group_id: side.proximity_placement_group_id.clone(),
+        disk_encryption_set_id: side.disk_encryption_set_id.clone(),
+    }
 }
 
 fn naming(vm: &ReplicatedVm) -> Naming {
@@ -197,15 +212,15 @@ fn unknown_outcome(record: &Record) -> Option<String> {
     })
 }
 
-/// The last failover that ran here, of those that the record remembers.
-fn last_step(record: &Record) -> Option<(&RequestKey, &Finished)> {
+/// The last use of a step here, of those that the record remembers.
+fn last_step(record: &Record, wanted: Step) -> Option<(&RequestKey, &Finished)> {
     let runs = record.consumed.iter().filter_map(|c| c.result.as_ref().map(|r| (&c.key, r)));
     let steps = runs.flat_map(|(key, result)| result.steps.iter().map(move |s| (key, s)));
-    steps.filter(|(_, s)| s.step == Step::Failover).max_by_key(|(_, s)| s.started)
+    steps.filter(|(_, s)| s.step == wanted).max_by_key(|(_, s)| s.started)
 }
 
-fn last_failover(record: &Record) -> Option<LastOperation> {
-    let (key, step) = last_step(record)?;
+fn last_operation(record: &Record, wanted: Step) -> Option<LastOperation> {
+    let (key, step) = last_step(record, wanted)?;
     Some(LastOperation {
         request: Some(RequestRef { kind: key.kind.as_str().into(), name: key.name.clone() }),
         job_id: step.job.as_ref().map(ToString::to_string),
@@ -240,5 +255,7 @@ pub async fn for_request(ctx: &Context, vm: &ReplicatedVm) -> Result<Result<Vm, 
         naming: facts.naming.clone(),
         vault_id: handle.vault.to_string(),
         item: item.clone(),
+        primary: settings(&vm.spec.primary),
+        recovery: settings(&vm.spec.recovery),
     }))
 }

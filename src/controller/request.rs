@@ -9,13 +9,13 @@ use super::convert::status::{claimed_item_id, request_status};
 use super::records::{Held, RecordError};
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
-use super::{replicated_vm, send};
+use super::{around, replicated_vm, send};
 use crate::api::shorten;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::Reason;
-use crate::domain::ids::{ItemKey, Kind, RequestKey, Step, same};
+use crate::domain::ids::{ItemKey, RequestKey, Step, same};
 use crate::domain::item::{Item, Obstacle};
-use crate::domain::job::{Job, JobId};
+use crate::domain::job::{Job, JobId, Phase};
 use crate::domain::observed::{Azure, Claim, Facts, Reading, Request, Vm};
 use crate::domain::record::Record;
 use crate::domain::request::{Decision, Effect, Next, Stage, decide, first_in_line, stage};
@@ -155,13 +155,23 @@ async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
     let choice = facts.request.as_ref().and_then(|r| r.verb.point_choice(step)).is_some_and(|c| c.needs_list());
     let points = async { if choice { Some(handle.recovery_points(&vm.item.id).await) } else { None } };
     let (item, points, jobs) = tokio::join!(handle.item(&vm.item.id), points, handle.fresh_jobs());
+    if item == Reading::Absent {
+        // It may have moved to the other fabric: the list says where.
+        handle.kick.notify_one();
+    }
     let target = item.known().map_or_else(|| vm.item.friendly_name.clone(), |i| i.friendly_name.clone());
+    let wanted = item.known().zip(facts.request.as_ref()).and_then(|(i, r)| Some((i, r.verb.wanted(i, vm)?)));
+    let around = match &wanted {
+        Some((item, wanted)) => Some(around::around(handle, item, wanted).await),
+        None => None,
+    };
     let until = facts.request.as_ref().map(|r| r.valid_until);
     let since = until.and_then(|t| t.checked_sub(facts.limits.max_validity).ok());
     Azure {
         item: Some(item),
         points,
         jobs: Some(detailed(handle, jobs, step, &target, since).await),
+        around,
         ..Azure::default()
     }
 }
@@ -209,15 +219,42 @@ async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) 
         _ => handle.job(id).await,
     };
     saw_adoption(handle, facts, &job);
-    let succeeded = job.known().is_some_and(|j| j.phase.is_terminal());
-    if !succeeded {
+    if !job.known().is_some_and(|j| j.phase.is_terminal()) {
         return Azure { job: Some(job), ..Azure::default() };
     }
     handle.ended(id);
-    let Some(path) = item_path(handle, facts) else { return Azure { job: Some(job), ..Azure::default() } };
-    let (item, points) = tokio::join!(handle.item(&path), handle.recovery_points(&path));
-    Azure { job: Some(job), item: Some(item), points: Some(points), ..Azure::default() }
+    let job = with_cause(handle, job).await;
+    let moved_to = job.known().and_then(|j| j.moved_to.clone());
+    let Some(path) = moved_to.or_else(|| item_path(handle, facts)) else {
+        return Azure { job: Some(job), ..Azure::default() };
+    };
+    let step = facts.record.as_ref().and_then(|r| r.intent.as_ref()).map(|i| i.step);
+    let points = async {
+        if step.is_some_and(|s| verb::row(s).from_point) { Some(handle.recovery_points(&path).await) } else { None }
+    };
+    let (item, points) = tokio::join!(handle.item(&path), points);
+    Azure { job: Some(job), item: Some(item), points, ..Azure::default() }
 }
+
+/// A failed job with the errors of the jobs that did its work: the cause is theirs. While one of them cannot be read, the
+/// job counts as not read in full.
+async fn with_cause(handle: &VaultHandle, job: Reading<Job>) -> Reading<Job> {
+    let Reading::Known(mut job) = job else { return job };
+    if job.phase != Phase::Failed {
+        return Reading::Known(job);
+    }
+    for child in job.children.clone().iter().take(MAX_CHILDREN) {
+        match handle.job(child).await {
+            Reading::Known(child) => job.errors.extend(child.cause().cloned()),
+            Reading::Unreadable(_) => job.detailed = false,
+            Reading::Absent => {}
+        }
+    }
+    Reading::Known(job)
+}
+
+/// A job of one item has one job below it.
+const MAX_CHILDREN: usize = 4;
 
 /// Notes whether the job carries the id of the call that made it: what a second attempt will have to rest on.
 fn saw_adoption(handle: &VaultHandle, facts: &Facts, job: &Reading<Job>) {
@@ -331,22 +368,11 @@ fn invalid(facts: &Facts) -> Option<crate::domain::view::RequestView> {
         phase: "Refused",
         target: None,
         preconditions: vec![],
+        plan: vec![],
         operations: vec![],
         point_used: None,
         achieved_rpo: None,
         achieved_rto: None,
         recovered_vm_id: None,
     })
-}
-
-/// A pass over the request of `key`, whichever its kind.
-///
-/// # Errors
-/// As [`reconcile`].
-pub async fn reconcile_key(ctx: &Context, key: &RequestKey) -> Result<Next, PassError> {
-    use crate::api::v1alpha1::{CommitRequest, FailoverRequest};
-    match key.kind {
-        Kind::FailoverRequest => reconcile::<FailoverRequest>(ctx, key).await,
-        Kind::CommitRequest => reconcile::<CommitRequest>(ctx, key).await,
-    }
 }

@@ -1,26 +1,22 @@
 //! Start and end of the operator: clients, caches, one controller per kind and watched namespace.
 
 use super::context::{Context, IntentAges, Settings};
-use super::convert::request::VerbOf;
 use super::events::Reporter;
+use super::kinds::RequestWatch;
 use super::records::Records;
-use super::runner::{Pass, Reported, Watched};
+use super::runner::{Pass, Reported, Watched, watch};
 use super::stores::Stores;
 use super::vaults::Vaults;
 use super::wake::{Sleeper, Wake};
-use super::{item_record, recovery_vault, replicated_vm, request};
-use crate::api::v1alpha1::{CommitRequest, FailoverRequest, ItemRecord, RecoveryVault, ReplicatedVm};
+use super::{item_record, recovery_vault, replicated_vm};
+use crate::api::v1alpha1::{ItemRecord, RecoveryVault, ReplicatedVm, Request};
 use crate::asr::Endpoint;
-use crate::domain::ids::{Kind, RequestKey};
 use crate::telemetry::{Metrics, Probes, Readiness};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::Api;
-use kube::core::DeserializeGuard;
-use kube::{Client, Config, Resource};
-use serde::de::DeserializeOwned;
-use std::fmt::Debug;
+use kube::{Client, Config};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +82,7 @@ impl Operator {
         stop: &CancellationToken,
     ) -> Result<(Context, Vec<BoxFuture<'static, ()>>), RunError> {
         let spaces = scopes(&self.settings.namespaces);
-        let watched = Kinds::new(&kube, &spaces);
+        let mut watched = Kinds::new(&kube, &spaces);
         let ctx = Context {
             records: Records::new(careful_client().await?, &self.settings.operator_namespace),
             stores: Arc::new(watched.stores()),
@@ -134,15 +130,9 @@ impl Reported for ReplicatedVm {
     }
 }
 
-impl Reported for FailoverRequest {
+impl<K: Request> Reported for K {
     fn is_reported(&self) -> bool {
-        reported(self.status.as_ref().and_then(|s| s.observed_generation))
-    }
-}
-
-impl Reported for CommitRequest {
-    fn is_reported(&self) -> bool {
-        reported(self.status.as_ref().and_then(|s| s.observed_generation))
+        reported(self.request_status().and_then(|s| s.observed_generation))
     }
 }
 
@@ -154,49 +144,28 @@ impl Reported for ItemRecord {
 
 /// The watches of all kinds, one per kind and namespace.
 struct Kinds {
-    failovers: Vec<Watched<FailoverRequest>>,
-    commits: Vec<Watched<CommitRequest>>,
+    requests: Vec<RequestWatch>,
     vms: Vec<Watched<ReplicatedVm>>,
     vaults: Vec<Watched<RecoveryVault>>,
     kube: Client,
 }
 
-fn watch<K>(kube: &Client, spaces: &[Option<String>]) -> Vec<Watched<K>>
-where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
-        + Reported
-        + Clone
-        + Debug
-        + DeserializeOwned
-        + Send
-        + Sync
-        + 'static,
-{
-    let api = |space: &Option<String>| match space {
-        Some(namespace) => Api::<DeserializeGuard<K>>::namespaced(kube.clone(), namespace),
-        None => Api::all(kube.clone()),
-    };
-    spaces.iter().map(|space| Watched::new(api(space))).collect()
-}
-
 impl Kinds {
     fn new(kube: &Client, spaces: &[Option<String>]) -> Self {
         Self {
-            failovers: watch(kube, spaces),
-            commits: watch(kube, spaces),
+            requests: RequestWatch::all(kube, spaces),
             vms: watch(kube, spaces),
             vaults: watch(kube, spaces),
             kube: kube.clone(),
         }
     }
 
-    fn stores(&self) -> Stores {
-        let requests = self.failovers.iter().map(Watched::filled).chain(self.commits.iter().map(Watched::filled));
+    /// The caches, and the controllers of requests without theirs.
+    fn stores(&mut self) -> Stores {
         let lasting = self.vms.iter().map(Watched::filled).chain(self.vaults.iter().map(Watched::filled));
         Stores {
-            filled: requests.chain(lasting).collect(),
-            failovers: self.failovers.iter().map(Watched::store).collect(),
-            commits: self.commits.iter().map(Watched::store).collect(),
+            filled: self.requests.iter().flat_map(|kind| kind.filled.clone()).chain(lasting).collect(),
+            requests: self.requests.iter_mut().map(RequestWatch::take_cache).collect(),
             vms: self.vms.iter().map(Watched::store).collect(),
             vaults: self.vaults.iter().map(Watched::store).collect(),
         }
@@ -218,27 +187,10 @@ impl Kinds {
         for watched in self.vms {
             all.push(watched.run(ctx.clone(), pick_vm, Arc::clone(&vm), stop.clone()).boxed());
         }
-        for watched in self.failovers {
-            all.push(requests(watched, Kind::FailoverRequest, ctx, stop));
-        }
-        for watched in self.commits {
-            all.push(requests(watched, Kind::CommitRequest, ctx, stop));
-        }
+        all.extend(self.requests.into_iter().flat_map(|kind| kind.run(ctx, stop)));
         all.push(records.run(ctx.clone(), |_| None, record, stop.clone()).boxed());
         all
     }
-}
-
-fn requests<K: VerbOf + Reported>(
-    watched: Watched<K>,
-    kind: Kind,
-    ctx: &Context,
-    stop: &CancellationToken,
-) -> BoxFuture<'static, ()> {
-    let pass: Pass = Arc::new(move |ctx, namespace, name| {
-        async move { request::reconcile::<K>(&ctx, &RequestKey { kind, namespace, name }).await }.boxed()
-    });
-    watched.run(ctx.clone(), Wake::requests(kind), pass, stop.clone()).boxed()
 }
 
 fn pick_vault(sleeper: &Sleeper) -> Option<(String, String)> {

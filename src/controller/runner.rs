@@ -16,7 +16,7 @@ use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, watcher};
 use kube::runtime::{PredicateConfig, WatchStreamExt};
-use kube::{Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -120,6 +120,25 @@ where
             })
             .await;
     }
+}
+
+/// The watches of one kind, one per watched namespace.
+pub fn watch<K>(kube: &Client, spaces: &[Option<String>]) -> Vec<Watched<K>>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>
+        + Reported
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+{
+    let api = |space: &Option<String>| match space {
+        Some(namespace) => Api::<DeserializeGuard<K>>::namespaced(kube.clone(), namespace),
+        None => Api::all(kube.clone()),
+    };
+    spaces.iter().map(|space| Watched::new(api(space))).collect()
 }
 
 struct Runner {

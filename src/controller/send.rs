@@ -6,11 +6,12 @@ use super::clock::{Moment, SEND_WINDOW};
 use super::context::Context;
 use super::records::{Held, RecordError};
 use super::vaults::VaultHandle;
-use crate::asr::{ClientRequestId, ItemPath, Mutation, SendWindow, Sent};
+use crate::asr::{ClientRequestId, ItemPath, Mutation, SendWindow, Sent, SwitchProtection};
 use crate::domain::ids::{ItemKey, hex_sha256};
 use crate::domain::item::Item;
 use crate::domain::job::JobId;
 use crate::domain::record::{Outcome, Record};
+use crate::domain::reprotect::SwitchInput;
 use crate::domain::verb::Call;
 use crate::telemetry::CallOutcome;
 use std::time::Duration;
@@ -64,7 +65,24 @@ fn mutation(call: &Call, item: ItemPath) -> Mutation {
             Mutation::UnplannedFailover { item, recovery_point_id: point.clone(), shutdown_source: *shutdown_source }
         }
         Call::FailoverCommit => Mutation::FailoverCommit { item },
+        Call::ApplyRecoveryPoint { point } => Mutation::ApplyRecoveryPoint { item, recovery_point_id: point.clone() },
+        Call::SwitchProtection(input) => Mutation::SwitchProtection { item, input: Box::new(switch(input)) },
     }
+}
+
+fn switch(input: &SwitchInput) -> SwitchProtection {
+    let mut wire = SwitchProtection::new(
+        input.container_id.clone(),
+        input.policy_id.clone(),
+        input.resource_group_id.clone(),
+        &input.disks,
+        &input.cache_account_id,
+        input.disk_encryption_set_id.as_deref(),
+    );
+    wire.recovery_availability_set_id = input.availability_set_id.clone();
+    wire.recovery_availability_zone = input.zone.clone();
+    wire.recovery_proximity_placement_group_id = input.proximity_placement_group_id.clone();
+    wire
 }
 
 /// Writes the intent. When the answer is lost, the record is read again: the intent stands only if the nonce is ours.

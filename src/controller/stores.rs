@@ -1,6 +1,6 @@
 //! Caches of what is watched: enough to find who waits for whom. Nothing irreversible is decided by them.
 
-use crate::api::v1alpha1::{CommitRequest, FailoverRequest, RecoveryVault, ReplicatedVm, Request};
+use crate::api::v1alpha1::{RecoveryVault, ReplicatedVm, Request};
 use crate::asr::VaultId;
 use crate::domain::ids::{Kind, RequestKey};
 use jiff::Timestamp;
@@ -13,13 +13,22 @@ use tokio::sync::watch;
 /// One kind's cache per watched namespace.
 pub type Caches<K> = Vec<Store<DeserializeGuard<K>>>;
 
+/// One kind's requests, as the queue of a VM sees them.
+pub type RequestCache = Box<dyn Fn() -> Vec<Waiting> + Send + Sync>;
+
+/// The requests in one kind's caches.
+pub fn waiting_of<K: Request>(kind: Kind, caches: Caches<K>) -> RequestCache
+where
+    DeserializeGuard<K>: kube::runtime::reflector::Lookup<DynamicType = ()>,
+{
+    Box::new(move || all(&caches).iter().map(|request| waiting(request, kind)).collect())
+}
+
 /// All caches.
 #[derive(Default)]
 pub struct Stores {
-    /// FailoverRequests.
-    pub failovers: Caches<FailoverRequest>,
-    /// CommitRequests.
-    pub commits: Caches<CommitRequest>,
+    /// Requests, one cache per kind.
+    pub requests: Vec<RequestCache>,
     /// ReplicatedVms.
     pub vms: Caches<ReplicatedVm>,
     /// RecoveryVaults.
@@ -71,9 +80,8 @@ impl Stores {
 
     /// The requests that name this ReplicatedVm.
     pub fn requests_of(&self, namespace: &str, vm: &str) -> Vec<Waiting> {
-        let failovers = all(&self.failovers).into_iter().map(|r| waiting(&r, Kind::FailoverRequest));
-        let commits = all(&self.commits).into_iter().map(|r| waiting(&r, Kind::CommitRequest));
-        failovers.chain(commits).filter(|w| w.key.namespace == namespace && w.vm == vm).collect()
+        let everyone = self.requests.iter().flat_map(|cache| cache());
+        everyone.filter(|w| w.key.namespace == namespace && w.vm == vm).collect()
     }
 }
 

@@ -2,13 +2,12 @@
 
 use super::Reason;
 use super::condition::{Condition, ConditionType};
-use super::ids::{Kind, Step, same};
-use super::item::{Active, Item, Side};
-use super::job::Job;
-use super::point::{PointChoice, last_segment};
-use super::record::{End, PointRef, Shutdown};
+use super::ids::{Kind, Step};
+use super::item::{Active, Item};
+use super::point::last_segment;
+use super::record::{End, PointRef};
 use super::request::Run;
-use super::verb::{Call, Check, Verb};
+use super::verb::{Call, Check, Scene, Verb};
 
 /// What a CommitRequest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +25,14 @@ impl Verb for Commit {
         &[Step::Commit]
     }
 
-    fn check(&self, _: Step, item: &Item, _: Side) -> Check {
+    fn check(&self, _: Step, scene: &Scene<'_>) -> Check {
+        let item = scene.item;
         match (check(item), &self.recovery_point) {
             (Check::Go, Some(_)) if item.failover_point.is_none() => Check::wait(
                 Reason::Pending,
                 "Azure does not say at which recovery point the VM stands, so recoveryPointId cannot be compared.",
             ),
-            (Check::Go, Some(wanted)) if !self.stands_at(item, wanted) => Check::end(
+            (Check::Go, Some(wanted)) if !item.stands_at(wanted) => Check::end(
                 End::Refused,
                 Reason::RecoveryPointMismatch,
                 format!(
@@ -45,26 +45,12 @@ impl Verb for Commit {
         }
     }
 
-    fn point_choice(&self, _: Step) -> Option<&PointChoice> {
-        None
-    }
-
-    fn call(&self, _: Step, _: Option<&PointRef>) -> Call {
-        Call::FailoverCommit
-    }
-
-    fn shutdown(&self, _: Step, _: &Job) -> Option<Shutdown> {
-        None
+    fn call(&self, _: Step, _: Option<&PointRef>, _: &Scene<'_>) -> Option<Call> {
+        Some(Call::FailoverCommit)
     }
 
     fn conditions(&self, run: &Run<'_>) -> Vec<Condition> {
         vec![run.step_condition(ConditionType::Done, Step::Commit, Reason::Committed)]
-    }
-}
-
-impl Commit {
-    fn stands_at(&self, item: &Item, wanted: &str) -> bool {
-        item.failover_point.as_deref().is_some_and(|at| same(last_segment(at), last_segment(wanted)))
     }
 }
 

@@ -21,6 +21,10 @@ pub enum ConditionType {
     Committed,
     /// The request's own verb is done.
     Done,
+    /// Replication runs the other way.
+    Reversed,
+    /// All data has been copied since replication was reversed.
+    Synchronized,
     /// The service calls the VM protected.
     Protected,
     /// The service calls its replication healthy.
@@ -47,6 +51,8 @@ impl ConditionType {
             Self::FailedOver => "FailedOver",
             Self::Committed => "Committed",
             Self::Done => "Done",
+            Self::Reversed => "Reversed",
+            Self::Synchronized => "Synchronized",
             Self::Protected => "Protected",
             Self::ReplicationHealthy => "ReplicationHealthy",
             Self::FailoverReady => "FailoverReady",

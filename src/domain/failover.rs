@@ -7,7 +7,7 @@ use super::job::Job;
 use super::point::PointChoice;
 use super::record::{End, PointRef, Shutdown};
 use super::request::Run;
-use super::verb::{Call, Check, Verb};
+use super::verb::{Call, Check, Scene, Verb};
 use super::{Reason, commit};
 
 /// The task in which Azure shuts the source VM down.
@@ -37,16 +37,17 @@ impl Verb for Failover {
         if self.commit { &[Step::Failover, Step::Commit] } else { &[Step::Failover] }
     }
 
-    fn check(&self, step: Step, item: &Item, side: Side) -> Check {
+    fn check(&self, step: Step, scene: &Scene<'_>) -> Check {
+        let (item, side) = (scene.item, scene.side);
         match step {
             Step::Commit => self.check_commit(item, side),
-            Step::Failover if side == self.direction.end() => Check::end(
+            _ if side == self.direction.end() => Check::end(
                 End::AlreadyThere,
                 Reason::AlreadyThere,
                 format!("The VM already runs on its {} side: this request sent nothing.", side.as_str()),
             ),
-            Step::Failover if item.may_fail_over() => Check::Go,
-            Step::Failover => Check::wait(Reason::NotAllowedNow, not_now(item)),
+            _ if item.may_fail_over() => Check::Go,
+            _ => Check::wait(Reason::NotAllowedNow, not_now(item)),
         }
     }
 
@@ -54,13 +55,11 @@ impl Verb for Failover {
         (step == Step::Failover).then_some(&self.point)
     }
 
-    fn call(&self, step: Step, point: Option<&PointRef>) -> Call {
-        match step {
-            Step::Failover => {
-                Call::UnplannedFailover { point: point.map(|p| p.id.clone()), shutdown_source: self.shutdown_source }
-            }
+    fn call(&self, step: Step, point: Option<&PointRef>, _: &Scene<'_>) -> Option<Call> {
+        Some(match step {
             Step::Commit => Call::FailoverCommit,
-        }
+            _ => Call::UnplannedFailover { point: point.map(|p| p.id.clone()), shutdown_source: self.shutdown_source },
+        })
     }
 
     fn shutdown(&self, step: Step, job: &Job) -> Option<Shutdown> {
@@ -124,7 +123,7 @@ fn not_now(item: &Item) -> String {
     let way = if item.pending_commit() {
         "A failover waits for its commit: create a CommitRequest with a higher priority than this request."
     } else if item.committed() {
-        "The VM must be reprotected before it can fail over again."
+        "The VM must be reprotected before it can fail over again: create a ReprotectRequest with a higher priority than this request."
     } else if item.allows("TestFailoverCleanup") {
         "A drill is up: clean it up first."
     } else {

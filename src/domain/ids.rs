@@ -13,19 +13,26 @@ const CLIENT_REQUEST_NAMESPACE: Uuid = Uuid::from_u128(0x5f0c_2f3e_7d4b_5a86_9c1
 pub enum Kind {
     /// A failover or failback.
     FailoverRequest,
+    /// Another recovery point before the commit.
+    ChangeRecoveryPointRequest,
     /// Makes a failover final.
     CommitRequest,
+    /// Reverses replication.
+    ReprotectRequest,
 }
 
 impl Kind {
     /// Every request kind.
-    pub const ALL: [Kind; 2] = [Kind::FailoverRequest, Kind::CommitRequest];
+    pub const ALL: [Kind; 4] =
+        [Kind::FailoverRequest, Kind::ChangeRecoveryPointRequest, Kind::CommitRequest, Kind::ReprotectRequest];
 
     /// The kind as Kubernetes spells it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FailoverRequest => "FailoverRequest",
+            Self::ChangeRecoveryPointRequest => "ChangeRecoveryPointRequest",
             Self::CommitRequest => "CommitRequest",
+            Self::ReprotectRequest => "ReprotectRequest",
         }
     }
 
@@ -94,19 +101,25 @@ impl ItemKey {
 pub enum Step {
     /// `unplannedFailover`.
     Failover,
+    /// `applyRecoveryPoint`.
+    ChangeRecoveryPoint,
     /// `failoverCommit`.
     Commit,
+    /// `switchprotection`.
+    Reprotect,
 }
 
 impl Step {
     /// Every step.
-    pub const ALL: [Step; 2] = [Step::Failover, Step::Commit];
+    pub const ALL: [Step; 4] = [Step::Failover, Step::ChangeRecoveryPoint, Step::Commit, Step::Reprotect];
 
     /// The word used in records, status and the client request id.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Failover => "Failover",
+            Self::ChangeRecoveryPoint => "ChangeRecoveryPoint",
             Self::Commit => "Commit",
+            Self::Reprotect => "Reprotect",
         }
     }
 

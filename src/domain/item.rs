@@ -5,6 +5,7 @@
 use super::Reason;
 use super::ids::same;
 use super::job::JobId;
+use super::point::last_segment;
 use jiff::Timestamp;
 
 /// A side as the ReplicatedVm declares it; never "where it runs now".
@@ -104,7 +105,7 @@ pub struct Scenario {
 }
 
 /// One line of an item's health.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HealthError {
     /// Azure's code.
     pub code: String,
@@ -179,6 +180,12 @@ pub struct Item {
     pub rpo_at: Option<Timestamp>,
     /// Size wanted for the recovered VM.
     pub recovery_vm_size: Option<String>,
+    /// Container that it replicates to, an ARM id.
+    pub recovery_container_id: Option<String>,
+    /// Display name of the region that it replicates from.
+    pub primary_fabric: Option<String>,
+    /// Cache account of its disks, an ARM id.
+    pub cache_account_id: Option<String>,
 }
 
 impl Item {
@@ -201,6 +208,11 @@ impl Item {
     /// Whether the failover is final and replication not yet reversed.
     pub fn committed(&self) -> bool {
         self.active == Some(Active::Recovery) && !self.allows("Commit") && self.allows("SwitchProtection")
+    }
+
+    /// Whether the VM runs from this recovery point. Only the last segment of a point's id is the same everywhere.
+    pub fn stands_at(&self, point: &str) -> bool {
+        self.failover_point.as_deref().is_some_and(|at| same(last_segment(at), last_segment(point)))
     }
 
     /// Whether the item only fails over together with others, and with whom.

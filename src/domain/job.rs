@@ -100,6 +100,10 @@ pub struct Job {
     pub tasks: Vec<Task>,
     /// Its errors, the most specific last.
     pub errors: Vec<JobError>,
+    /// The jobs that do its work; their errors say why it failed.
+    pub children: Vec<JobId>,
+    /// Where a reprotected item is found, an ARM id; unknown in the first seconds.
+    pub moved_to: Option<String>,
 }
 
 impl Job {

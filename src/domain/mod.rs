@@ -3,7 +3,9 @@
 //! Pure: no await, no I/O, no clock, no Kubernetes, no HTTP. Every function is total and takes the time it needs as an
 //! argument. The shell in `controller` observes, calls in here, acts and reports.
 
+pub mod around;
 pub mod backoff;
+pub mod change_point;
 pub mod commit;
 pub mod condition;
 pub mod failover;
@@ -14,6 +16,7 @@ pub mod observed;
 pub mod point;
 pub mod reason;
 pub mod record;
+pub mod reprotect;
 pub mod request;
 pub mod resolve;
 pub mod vault;

@@ -1,8 +1,9 @@
 //! What the shell observed for one request in one pass. A failed read is a value here, not an error.
 
+use super::around::{Around, SideSettings};
 use super::backoff::Class;
 use super::ids::{ItemKey, RequestKey, hex_sha256};
-use super::item::{Item, Naming, Obstacle, Sides};
+use super::item::{Item, Naming, Obstacle, Side, Sides};
 use super::job::Job;
 use super::point::Point;
 use super::record::{Owner, Record};
@@ -95,9 +96,21 @@ pub struct Vm {
     pub vault_id: String,
     /// The item as last listed.
     pub item: Item,
+    /// What is declared for the primary side.
+    pub primary: SideSettings,
+    /// What is declared for the recovery side.
+    pub recovery: SideSettings,
 }
 
 impl Vm {
+    /// What is declared for a side.
+    pub fn settings_of(&self, side: Side) -> &SideSettings {
+        match side {
+            Side::Primary => &self.primary,
+            Side::Recovery => &self.recovery,
+        }
+    }
+
     /// The key of its item.
     pub fn item_key(&self) -> ItemKey {
         ItemKey::new(&self.vault_id, &self.item.name)
@@ -149,6 +162,8 @@ pub struct Azure {
     pub jobs: Option<Reading<Vec<Job>>>,
     /// The followed job.
     pub job: Option<Reading<Job>>,
+    /// What the verb asked to be read around the item.
+    pub around: Option<Around>,
     /// How long this process has known the open intent.
     pub since_intent: Duration,
 }

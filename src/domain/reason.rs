@@ -75,6 +75,14 @@ reasons! {
     NothingToDo,
     /// There is no failover to commit.
     NoPendingFailover,
+    /// The failover is not committed, and the verb comes after the commit.
+    NotCommitted,
+    /// The VM has not failed over, so there is nothing to reverse.
+    NotFailedOver,
+    /// The request declares another direction than the one that is possible.
+    DirectionDisagrees,
+    /// Something in Azure that the verb needs is missing, or cannot be seen.
+    PreconditionsUnmet,
     /// validUntil passed before anything was sent.
     Expired,
     /// validUntil lies too far ahead.
@@ -133,6 +141,18 @@ reasons! {
     FailedOver,
     /// The failover is final.
     Committed,
+    /// The VM stands at another recovery point now.
+    RecoveryPointChanged,
+    /// Replication runs the other way.
+    Reversed,
+    /// Replication runs the other way, and data is still being copied.
+    Synchronizing,
+    /// Azure reports an error while data is being copied.
+    SynchronizationUnhealthy,
+    /// Copying takes far longer than it ever did in recordings.
+    SynchronizationOverdue,
+    /// All data has been copied.
+    Synchronized,
     /// Replication is on and the service calls the VM protected.
     Protected,
     /// The service does not call the VM protected.

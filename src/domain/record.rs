@@ -119,6 +119,8 @@ pub struct Finished {
     pub achieved_rto: Option<SignedDuration>,
     /// The VM that it made.
     pub recovered_vm_id: Option<String>,
+    /// Where the item is found since this step, an ARM id: a reprotect moves it.
+    pub moved_to: Option<String>,
     /// The source VM's shutdown.
     pub shutdown: Option<Shutdown>,
     /// Something to read though it ended well.

@@ -3,14 +3,14 @@
 //! `stage` needs the cluster's facts alone and so tells the shell what to read from Azure; `decide` then says what to show
 //! and the one thing to do. The order of its checks is the protocol; do not change it without the model.
 
-use super::condition::Standing;
+use super::condition::{ConditionType, Standing, Truth};
 use super::ids::{ItemKey, RequestKey};
 use super::item::Obstacle;
 use super::job::Job;
 use super::observed::{Azure, Claim, Facts};
 use super::record::{End, Finished, PROTOCOL, Record, RunResult};
 use super::verb::Call;
-use super::view::{Precondition, RequestView};
+use super::view::RequestView;
 use super::{Reason, resolve};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -67,6 +67,9 @@ pub struct Decision {
 /// How long to wait for a thing in the cluster that no watch reports.
 const BLOCKED: Duration = Duration::from_secs(15);
 
+/// How often what goes on after a request's end is looked at; it comes from the observer's list and costs no call.
+const WATCHED: Duration = Duration::from_secs(15);
+
 /// Says what to show and what to do.
 pub fn decide(facts: &Facts, azure: &Azure) -> Decision {
     let stage = stage(facts);
@@ -80,7 +83,7 @@ fn decide_stage(facts: &Facts, stage: Stage, azure: &Azure) -> Decision {
     match stage {
         Stage::Gone => Decision { view: None, effect: Effect::None, next: Next::OnChange },
         Stage::NameReused => name_reused(facts, &Stage::Gone, azure),
-        Stage::Ended(result) => ended(facts, &result),
+        Stage::Ended(result) => ended(facts, azure, &result),
         Stage::Blocked(obstacle, after) => {
             expired_waiting(facts, azure).unwrap_or_else(|| wait(facts, &obstacle, Next::After(after)))
         }
@@ -129,7 +132,7 @@ fn name_reused(facts: &Facts, stage: &Stage, azure: &Azure) -> Decision {
     );
     let obstacle = Obstacle::new(Reason::NameReused, message);
     Decision {
-        view: view(facts, Standing::Stalled, &obstacle, &[], &Run { claimed: false, ..Run::nothing(&obstacle) }),
+        view: view(facts, Standing::Stalled, &obstacle, &Run { claimed: false, ..Run::nothing(&obstacle) }),
         ..inner
     }
 }
@@ -151,7 +154,7 @@ fn conclude(facts: &Facts, azure: &Azure, end: End, obstacle: Obstacle, last: Op
     let result = RunResult { end, reason: obstacle.reason, message: obstacle.message, at: azure.now, steps };
     match record.end(&owner, result, azure.now.unwrap_or(Timestamp::MIN)) {
         Ok(next) => {
-            Decision { effect: Effect::Write(next), ..show(facts, Standing::Reconciling, &ending, &[], job, Next::Now) }
+            Decision { effect: Effect::Write(next), ..show(facts, Standing::Reconciling, &ending, job, Next::Now) }
         }
         Err(full) => wait(facts, &full, Next::After(BLOCKED)),
     }
@@ -169,18 +172,11 @@ fn owner_of(facts: &Facts, record: &Record) -> Option<super::record::Owner> {
 
 /// Shows that the request waits, and for what.
 fn wait(facts: &Facts, obstacle: &Obstacle, next: Next) -> Decision {
-    show(facts, Standing::Reconciling, obstacle, &[], None, next)
+    show(facts, Standing::Reconciling, obstacle, None, next)
 }
 
 /// Shows the run so far.
-pub(super) fn show(
-    facts: &Facts,
-    standing: Standing,
-    obstacle: &Obstacle,
-    pre: &[Precondition],
-    job: Option<&Job>,
-    next: Next,
-) -> Decision {
+pub(super) fn show(facts: &Facts, standing: Standing, obstacle: &Obstacle, job: Option<&Job>, next: Next) -> Decision {
     let record = facts.record.as_ref().filter(|r| r.held_by(&facts.key));
     let run = Run {
         finished: record.map_or(&[], |r| &r.finished),
@@ -189,12 +185,14 @@ pub(super) fn show(
         result: None,
         obstacle,
         claimed: facts.claim.is_some(),
+        item: None,
+        now: None,
     };
-    Decision { view: view(facts, standing, obstacle, pre, &run), effect: Effect::None, next }
+    Decision { view: view(facts, standing, obstacle, &run), effect: Effect::None, next }
 }
 
 /// Shows how it ended. An object that never reported its run says so: it ran before.
-fn ended(facts: &Facts, result: &RunResult) -> Decision {
+fn ended(facts: &Facts, azure: &Azure, result: &RunResult) -> Decision {
     let again = facts.request.as_ref().is_some_and(|r| r.unreported || r.says_already_run);
     let obstacle = if again {
         Obstacle::new(
@@ -215,12 +213,17 @@ fn ended(facts: &Facts, result: &RunResult) -> Decision {
         result: Some(result),
         obstacle: &obstacle,
         claimed: facts.claim.is_some(),
+        item: facts.vm.as_ref().ok().map(|vm| &vm.item),
+        now: azure.now,
     };
-    Decision {
-        view: view(facts, result.end.standing(), &obstacle, &[], &run),
-        effect: Effect::None,
-        next: Next::OnChange,
-    }
+    let view = view(facts, result.end.standing(), &obstacle, &run);
+    let watched = result.end == End::Succeeded && view.as_ref().is_some_and(still_copying);
+    Decision { view, effect: Effect::None, next: if watched { Next::After(WATCHED) } else { Next::OnChange } }
+}
+
+/// Whether something goes on in Azure after the request's own end.
+fn still_copying(view: &RequestView) -> bool {
+    view.conditions.iter().any(|c| c.kind == ConditionType::Synchronized && c.truth != Truth::True)
 }
 
 /// The request that must be served before `key`: of those pending, the first by priority, then age, kind and name.

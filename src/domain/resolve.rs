@@ -24,7 +24,7 @@ pub fn decide(facts: &Facts, azure: &Azure) -> Decision {
     let Some((record, intent)) = facts.record.as_ref().and_then(|r| r.intent.as_ref().map(|i| (r, i))) else {
         let obstacle =
             Obstacle::new(Reason::InternalError, "An outcome is resolved without its intent. Please report this.");
-        return super::request::show(facts, Standing::Reconciling, &obstacle, &[], None, Next::After(AGAIN));
+        return super::request::show(facts, Standing::Reconciling, &obstacle, None, Next::After(AGAIN));
     };
     let jobs = azure.jobs.as_ref().and_then(Reading::known);
     match jobs.and_then(|jobs| own_job(jobs, intent)) {
@@ -34,7 +34,11 @@ pub fn decide(facts: &Facts, azure: &Azure) -> Decision {
 }
 
 fn own_job<'a>(jobs: &'a [Job], intent: &Intent) -> Option<&'a Job> {
-    jobs.iter().find(|j| j.client_request_id.as_ref().is_some_and(|id| same(id, &intent.client_request_id)))
+    let scenario = verb::row(intent.step).scenario;
+    // The jobs that do its work may carry the id too.
+    let of_step = |job: &Job| job.scenario.as_ref().is_none_or(|s| same(s, scenario));
+    let carries = |job: &Job| job.client_request_id.as_ref().is_some_and(|id| same(id, &intent.client_request_id));
+    jobs.iter().find(|job| of_step(job) && carries(job))
 }
 
 fn adopt(facts: &Facts, record: &Record, job: &Job) -> Decision {
@@ -42,7 +46,7 @@ fn adopt(facts: &Facts, record: &Record, job: &Job) -> Decision {
         Reason::Resolving,
         format!("The call was executed: job {} carries its id and is followed.", job.id),
     );
-    let shown = super::request::show(facts, Standing::Reconciling, &obstacle, &[], None, Next::Now);
+    let shown = super::request::show(facts, Standing::Reconciling, &obstacle, None, Next::Now);
     Decision { effect: Effect::Write(record.with_outcome(Outcome::Accepted { job: job.id.clone() })), ..shown }
 }
 
@@ -56,7 +60,6 @@ fn unknown(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) 
             facts,
             Standing::Reconciling,
             &Obstacle::new(Reason::Resolving, text),
-            &[],
             None,
             Next::After(AGAIN),
         );
@@ -68,7 +71,6 @@ fn unknown(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) 
         facts,
         Standing::Stalled,
         &Obstacle::new(Reason::OutcomeUnknown, text),
-        &[],
         None,
         Next::After(Duration::from_secs(30)),
     )

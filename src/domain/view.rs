@@ -13,7 +13,63 @@ pub struct Precondition {
     pub name: &'static str,
     /// Whether it is met; `None` when that is not known.
     pub met: Option<bool>,
+    /// Whether the call is held back unless it is met.
+    pub needed: bool,
     /// What was seen.
+    pub detail: String,
+}
+
+impl Precondition {
+    /// Holds.
+    pub fn met(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, met: Some(true), needed: true, detail: detail.into() }
+    }
+
+    /// Does not hold, so that nothing may be sent.
+    pub fn unmet(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, met: Some(false), needed: true, detail: detail.into() }
+    }
+
+    /// Cannot be seen, so that nothing may be sent.
+    pub fn unseen(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, met: None, needed: true, detail: detail.into() }
+    }
+
+    /// The same, but only to be known: it stops nothing.
+    #[must_use]
+    pub fn advice(self) -> Self {
+        Self { needed: false, ..self }
+    }
+
+    /// Whether it stops the call.
+    pub fn stops(&self) -> bool {
+        self.needed && self.met != Some(true)
+    }
+}
+
+/// What a call makes of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanEffect {
+    /// It exists and is used as it is.
+    Used,
+    /// It is made.
+    Created,
+    /// It exists, and what it holds is replaced.
+    Overwritten,
+    /// It does not exist, or could not be seen.
+    Missing,
+}
+
+/// A resource in Azure, and what the call means for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedResource {
+    /// What it is.
+    pub name: &'static str,
+    /// What becomes of it.
+    pub effect: PlanEffect,
+    /// Its ARM id, where it has one.
+    pub id: Option<String>,
+    /// What to know about it.
     pub detail: String,
 }
 
@@ -64,6 +120,8 @@ pub struct RequestView {
     pub target: Option<Target>,
     /// What was checked in this pass; empty leaves what was shown before.
     pub preconditions: Vec<Precondition>,
+    /// What the call means for Azure's resources; empty leaves what was shown before.
+    pub plan: Vec<PlannedResource>,
     /// The calls made.
     pub operations: Vec<Operation>,
     /// The point really used.

@@ -259,7 +259,7 @@ fn pending_commit(facts: &VmFacts, item: &Item) -> Condition {
     let slow =
         slow.map(|(limit, took)| format!(" The failover took {took:#}, longer than the objective rto of {limit:#}."));
     let text = format!(
-        "Validate {vm}, then create a CommitRequest, or change the recovery point in the portal.{overdue}{}",
+        "Validate {vm}, then create a CommitRequest, or a ChangeRecoveryPointRequest.{overdue}{}",
         slow.unwrap_or_default()
     );
     Condition::new(kind, Truth::True, Reason::PendingCommit, text)
@@ -268,7 +268,7 @@ fn pending_commit(facts: &VmFacts, item: &Item) -> Condition {
 fn needs_reprotect(item: &Item) -> Condition {
     let kind = ConditionType::NeedsReprotect;
     if item.committed() {
-        let text = "The failover is committed and the VM has no protection: reprotect it.";
+        let text = "The failover is committed and the VM has no protection: create a ReprotectRequest.";
         return Condition::new(kind, Truth::True, Reason::NeedsReprotect, text);
     }
     Condition::new(kind, Truth::False, Reason::ReprotectNotNeeded, "No committed failover waits for a reprotect.")

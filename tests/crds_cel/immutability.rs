@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 use crate::manifests::{whole, with};
 
 /// Kinds of which no part of the spec can be edited, with the words of the refusal.
-pub(crate) const IMMUTABLE: [(&str, &str); 3] = [
+pub(crate) const IMMUTABLE: [(&str, &str); 5] = [
     ("FailoverRequest", "a request cannot be edited: create another one under a new name"),
     ("CommitRequest", "a request cannot be edited: create another one under a new name"),
+    ("ChangeRecoveryPointRequest", "a request cannot be edited: create another one under a new name"),
+    ("ReprotectRequest", "a request cannot be edited: create another one under a new name"),
     ("RequestClaim", "a claim is never changed"),
 ];
 
@@ -66,9 +68,12 @@ fn other_than(value: &Value) -> Value {
             "Custom" => "LatestProcessed".to_owned(),
             "Automatic" => "Manual".to_owned(),
             "PrimaryToRecovery" => "RecoveryToPrimary".to_owned(),
+            "RecoveryToPrimary" => "PrimaryToRecovery".to_owned(),
+            "3" => "2".to_owned(),
             hash if hash.len() == 64 => hash.chars().rev().collect(),
             other => format!("{other}x"),
         }),
+        Value::Array(list) => Value::Array([list.clone(), list.clone()].concat()),
         other => panic!("no other value than {other}"),
     }
 }

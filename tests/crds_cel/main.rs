@@ -99,7 +99,7 @@ async fn a_new_object_shows_its_defaults_and_that_nobody_has_seen_it() {
 #[tokio::test]
 async fn requests_are_selected_by_their_machine() {
     let cluster = Cluster::start("select").await;
-    for kind in ["FailoverRequest", "CommitRequest"] {
+    for kind in ["FailoverRequest", "ChangeRecoveryPointRequest", "CommitRequest", "ReprotectRequest"] {
         for (name, machine) in [("first", "app01"), ("second", "app02")] {
             let change = json!({"replicatedVmRef": {"name": machine}});
             let mut request = manifests::with(manifests::bare(kind), &change);
@@ -115,7 +115,14 @@ async fn requests_are_selected_by_their_machine() {
 #[tokio::test]
 async fn a_status_at_all_its_bounds_is_taken_and_small_enough() {
     let cluster = Cluster::start("bounds").await;
-    for kind in ["RecoveryVault", "ReplicatedVm", "FailoverRequest", "CommitRequest"] {
+    for kind in [
+        "RecoveryVault",
+        "ReplicatedVm",
+        "FailoverRequest",
+        "ChangeRecoveryPointRequest",
+        "CommitRequest",
+        "ReprotectRequest",
+    ] {
         let object = cluster.create(&manifests::bare(kind)).await;
         let mut status = full::largest(&schema(kind)["properties"]["status"]);
         if kind.ends_with("Request") {
@@ -157,7 +164,7 @@ async fn one_text_too_long_refuses_the_whole_status() {
     let object = cluster.create(&manifests::bare("FailoverRequest")).await;
     let mut long = object.clone();
     long.data["status"] = json!({"observedGeneration": 1, "preconditions": [
-        {"name": "ItemFound", "met": true, "detail": "x".repeat(10_000)}
+        {"name": "ItemFound", "met": "True", "detail": "x".repeat(10_000)}
     ]});
     let api = cluster.api("FailoverRequest");
     assert!(api.replace_status("sample", &PostParams::default(), &long).await.is_err());
@@ -187,6 +194,16 @@ async fn columns_tell_how_it_stands() {
             "FailoverRequest",
             request.clone(),
             "sample app01 PrimaryToRecovery Custom Running False ReasonSeen 2026-03-01T04:00:00Z 4m10s 12m40s",
+        ),
+        (
+            "ChangeRecoveryPointRequest",
+            request.clone(),
+            "sample app01 Custom Running False ReasonSeen 2026-03-01T04:00:00Z 4m10s",
+        ),
+        (
+            "ReprotectRequest",
+            request.clone(),
+            "sample app01 RecoveryToPrimary Running False ReasonSeen 2026-03-01T04:00:00Z",
         ),
         ("CommitRequest", request, "sample app01 Running False ReasonSeen 2026-03-01T04:00:00Z"),
         ("ReplicatedVm", machine, "sample Primary westeurope True False Unknown ReasonSeen Protected Normal f1"),

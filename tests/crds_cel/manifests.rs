@@ -7,6 +7,30 @@ pub(crate) const VM_ID: &str = "/subscriptions/00000000-1111-2222-3333-444444444
 const VAULT_ID: &str = "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg-dr/providers/Microsoft.RecoveryServices/vaults/dr";
 const SHA: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+const GROUP_ID: &str = "/subscriptions/00000000-1111-2222-3333-444444444444/resourceGroups/rg-app";
+
+fn resource(kind: &str, name: &str) -> String {
+    format!("{GROUP_ID}/providers/{kind}/{name}")
+}
+
+fn side(region: &str, zone: &str) -> Value {
+    json!({
+        "region": region, "zone": zone, "resourceGroupId": GROUP_ID,
+        "cacheStorageAccountId": resource("Microsoft.Storage/storageAccounts", "cache"),
+        "policyId": format!("{VAULT_ID}/replicationPolicies/day"),
+        "networkId": resource("Microsoft.Network/virtualNetworks", "vnet"),
+        "availabilitySetId": resource("Microsoft.Compute/availabilitySets", "set"),
+        "proximityPlacementGroupId": resource("Microsoft.Compute/proximityPlacementGroups", "near"),
+        "diskEncryptionSetId": resource("Microsoft.Compute/diskEncryptionSets", "keys")
+    })
+}
+
+fn only_region() -> Value {
+    let all = side("x", "1");
+    let optional = all.as_object().unwrap().keys().filter(|name| *name != "region");
+    Value::Object(optional.map(|name| (name.clone(), Value::Null)).collect())
+}
+
 /// Every field of the spec is given.
 pub(crate) fn whole(kind: &str) -> Value {
     let spec = match kind {
@@ -17,7 +41,7 @@ pub(crate) fn whole(kind: &str) -> Value {
         }),
         "ReplicatedVm" => json!({
             "vaultRef": {"name": "dr"}, "sourceVmId": VM_ID,
-            "primary": {"region": "westeurope", "zone": "1"}, "recovery": {"region": "northeurope", "zone": "2"},
+            "primary": side("westeurope", "1"), "recovery": side("northeurope", "2"),
             "objectives": {"rpo": "15m", "rto": "1h", "drillMaxAge": "90d", "pendingCommitMax": "4h"}, "suspend": true
         }),
         "FailoverRequest" => json!({
@@ -29,6 +53,19 @@ pub(crate) fn whole(kind: &str) -> Value {
         "CommitRequest" => json!({
             "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1", "priority": 5,
             "recoveryPointId": "p1"
+        }),
+        "ChangeRecoveryPointRequest" => json!({
+            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1", "priority": 5,
+            "recoveryPoint": {"type": "Custom", "id": "p1", "notAfter": "2026-03-01T03:00:00Z", "maxDataLoss": "15m"}
+        }),
+        "ReprotectRequest" => json!({
+            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1", "priority": 5,
+            "direction": "RecoveryToPrimary",
+            "settings": {
+                "resourceGroupId": GROUP_ID, "cacheStorageAccountId": resource("Microsoft.Storage/storageAccounts", "cache"),
+                "policyId": format!("{VAULT_ID}/replicationPolicies/day"), "zone": "3"
+            },
+            "acknowledge": ["OldSideIsOverwritten"]
         }),
         "ItemRecord" => json!({"protocol": 1, "vaultId": VAULT_ID, "itemName": "app01"}),
         "RequestClaim" => json!({
@@ -45,12 +82,16 @@ pub(crate) fn bare(kind: &str) -> Value {
     let drop = match kind {
         "RecoveryVault" => json!({"poll": null, "suspend": null}),
         "ReplicatedVm" => json!({
-            "primary": {"zone": null}, "recovery": {"zone": null}, "objectives": null, "suspend": null
+            "primary": only_region(), "recovery": only_region(), "objectives": null, "suspend": null
         }),
         "FailoverRequest" => {
             json!({"priority": null, "recoveryPoint": null, "shutdownSource": null, "commitPolicy": null})
         }
         "CommitRequest" => json!({"priority": null, "recoveryPointId": null}),
+        "ChangeRecoveryPointRequest" => {
+            json!({"priority": null, "recoveryPoint": {"type": "LatestProcessed", "id": null, "notAfter": null, "maxDataLoss": null}})
+        }
+        "ReprotectRequest" => json!({"priority": null, "settings": null}),
         "RequestClaim" => json!({"lifecycleId": null, "replicatedVmUid": null}),
         _ => json!({}),
     };

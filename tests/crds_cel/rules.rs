@@ -97,6 +97,23 @@ fn machines() -> Vec<Row> {
         ("ReplicatedVm", one_region(here, zone("2")), different),
         ("ReplicatedVm", one_region(zone("1"), zone("1")), different),
         ("ReplicatedVm", one_region(zone("1"), zone("2")), None),
+        (
+            "ReplicatedVm",
+            json!({"primary": {"resourceGroupId": VM_ID.split("/providers").next().unwrap().to_uppercase()}}),
+            None,
+        ),
+        ("ReplicatedVm", json!({"primary": {"resourceGroupId": VM_ID}}), Some("spec.primary.resourceGroupId")),
+        ("ReplicatedVm", json!({"recovery": {"cacheStorageAccountId": VM_ID}}), None),
+        (
+            "ReplicatedVm",
+            json!({"recovery": {"cacheStorageAccountId": "cache"}}),
+            Some("spec.recovery.cacheStorageAccountId"),
+        ),
+        (
+            "ReplicatedVm",
+            json!({"recovery": {"networkId": format!("{VM_ID}/subnets/..")}}),
+            Some("spec.recovery.networkId"),
+        ),
         ("ReplicatedVm", json!({"objectives": {"rpo": "90d", "rto": "1h30m", "drillMaxAge": "0.5h"}}), None),
         ("ReplicatedVm", json!({"objectives": {"rpo": "0s"}}), Some("more than zero")),
         ("ReplicatedVm", json!({"objectives": {"rto": "0d"}}), Some("more than zero")),
@@ -107,6 +124,7 @@ fn machines() -> Vec<Row> {
 
 fn points() -> Vec<Row> {
     let row = |point: Value, refusal| ("FailoverRequest", json!({"recoveryPoint": point}), refusal);
+    let listed = |point: Value, refusal| ("ChangeRecoveryPointRequest", json!({"recoveryPoint": point}), refusal);
     let date = "2026-03-01T03:00:00+01:00";
     vec![
         row(json!({"type": "Custom", "id": "p1"}), None),
@@ -125,6 +143,13 @@ fn points() -> Vec<Row> {
         row(json!({"type": "LatestProcessed", "notAfter": "yesterday"}), Some("must be a date and time with a zone")),
         row(json!({"maxDataLoss": "0s"}), Some("at least 1s")),
         row(json!({"maxDataLoss": "a while"}), Some("must be a duration")),
+        listed(json!({"type": "Custom", "id": "p1"}), None),
+        listed(json!({"type": "Custom", "notAfter": date}), None),
+        listed(json!({"type": "LatestAppConsistent", "notAfter": date, "maxDataLoss": "15m"}), None),
+        listed(json!({"type": "Latest"}), Some("Unsupported value: \"Latest\"")),
+        listed(json!({"type": null}), Some("spec.recoveryPoint.type: Required value")),
+        listed(json!({"type": "Custom"}), Some("needs id or notAfter")),
+        listed(json!({"id": "p1"}), Some("id is for a recovery point of type Custom only")),
     ]
 }
 
@@ -137,8 +162,20 @@ fn requests() -> Vec<Row> {
         ("FailoverRequest", json!({"commitPolicy": "Never"}), Some("Unsupported value: \"Never\"")),
         ("CommitRequest", json!({}), None),
         ("CommitRequest", json!({"recoveryPointId": "a b"}), Some("spec.recoveryPointId")),
+        ("ReprotectRequest", json!({}), None),
+        ("ReprotectRequest", json!({"direction": null}), Some("spec.direction: Required value")),
+        ("ReprotectRequest", json!({"acknowledge": null}), Some("spec.acknowledge: Required value")),
+        ("ReprotectRequest", json!({"acknowledge": []}), Some("spec.acknowledge")),
+        ("ReprotectRequest", json!({"acknowledge": ["Yes"]}), Some("Unsupported value: \"Yes\"")),
+        ("ReprotectRequest", json!({"settings": {"zone": "3"}}), None),
+        ("ReprotectRequest", json!({"settings": {"resourceGroupId": "rg-app"}}), Some("spec.settings.resourceGroupId")),
+        (
+            "ReprotectRequest",
+            json!({"settings": {"cacheStorageAccountId": format!("{VM_ID}/../x")}}),
+            Some("spec.settings.cacheStorageAccountId"),
+        ),
     ];
-    for kind in ["FailoverRequest", "CommitRequest"] {
+    for kind in ["FailoverRequest", "ChangeRecoveryPointRequest", "CommitRequest", "ReprotectRequest"] {
         for date in ["2026-03-01T04:00:00.5+05:30", "2026-03-01T04:00:00Z"] {
             rows.push((kind, json!({"validUntil": date}), None));
         }

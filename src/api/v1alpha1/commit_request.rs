@@ -3,7 +3,7 @@
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::request::{Request, RequestSpecView, RequestStatus};
+use super::request::{RequestStatus, request_kind};
 use super::schema::{Instant, Segment};
 use super::shared::LocalRef;
 
@@ -54,19 +54,4 @@ pub struct CommitRequestSpec {
     pub recovery_point_id: Option<String>,
 }
 
-impl Request for CommitRequest {
-    const KIND: &'static str = "CommitRequest";
-
-    fn request_spec(&self) -> RequestSpecView<'_> {
-        RequestSpecView {
-            replicated_vm: &self.spec.replicated_vm_ref.name,
-            valid_until: &self.spec.valid_until,
-            reason: &self.spec.reason,
-            priority: self.spec.priority,
-        }
-    }
-
-    fn request_status(&self) -> Option<&RequestStatus> {
-        self.status.as_ref()
-    }
-}
+request_kind!(CommitRequest);

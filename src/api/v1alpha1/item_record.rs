@@ -181,6 +181,10 @@ pub struct FinishedStep {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Text<1024>>")]
     pub recovered_vm_id: Option<String>,
+    /// ARM id under which the item is found since the step: a reprotect moves it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Text<1024>>")]
+    pub new_protected_item_id: Option<String>,
     /// What became of the source machine's shutdown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_shutdown: Option<ShutdownResult>,

@@ -5,27 +5,30 @@
 // `KubeSchema` copies each struct, with its visibility, into a function body.
 #![allow(unreachable_pub)]
 
+mod change_recovery_point_request;
 mod commit_request;
 mod condition;
 mod duration;
 mod failover_request;
 mod item_record;
+mod recovery_point;
 mod recovery_vault;
 mod replicated_vm;
+mod reprotect_request;
 mod request;
 mod request_claim;
 mod schema;
 mod shared;
 
+pub use change_recovery_point_request::{ChangeRecoveryPointRequest, ChangeRecoveryPointRequestSpec};
 pub use commit_request::{CommitRequest, CommitRequestSpec};
 pub use duration::{DurationError, format_duration, parse_duration};
-pub use failover_request::{
-    CommitPolicy, FailoverRequest, FailoverRequestSpec, RecoveryPointSelector, RecoveryPointType,
-};
+pub use failover_request::{CommitPolicy, FailoverRequest, FailoverRequestSpec};
 pub use item_record::{
     Consumed, FinishedStep, FrozenPoint, Intent, IntentOutcome, ItemRecord, ItemRecordSpec, RequestResult,
     ResultOutcome, ShutdownResult,
 };
+pub use recovery_point::{ListedPointSelector, ListedPointType, RecoveryPointSelector, RecoveryPointType};
 pub use recovery_vault::{
     Adoption, AdoptionState, Identity, IdentityType, Poll, RecoveryVault, RecoveryVaultSpec, RecoveryVaultStatus,
     SecretRef,
@@ -34,8 +37,10 @@ pub use replicated_vm::{
     HealthError, LastOperation, Objectives, RecoveryPointSummary, ReplicatedVm, ReplicatedVmSpec, ReplicatedVmStatus,
     SideSpec,
 };
+pub use reprotect_request::{Acknowledgement, ReprotectRequest, ReprotectRequestSpec, ReprotectSettings};
 pub use request::{
-    Operation, OperationError, Precondition, Request, RequestSpecView, RequestStatus, RequestTarget, Task,
+    Operation, OperationError, PlanEffect, PlannedResource, Precondition, Request, RequestSpecView, RequestStatus,
+    RequestTarget, Task,
 };
 pub use request_claim::{RequestClaim, RequestClaimSpec};
 pub use shared::{Direction, LocalRef, ObservedPoint, RecoveryPointUsed, RequestKey, RequestRef, Side, Step, Truth};

@@ -4,7 +4,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
-use super::schema::{DaysOrGoDuration, Region, Segment, Text, VirtualMachineId, Zone};
+use super::schema::{DaysOrGoDuration, Region, ResourceGroupId, ResourceId, Segment, Text, VirtualMachineId, Zone};
 use super::shared::{Direction, LocalRef, ObservedPoint, RecoveryPointUsed, RequestRef, Side};
 
 /// Which machine is meant, and its two sides. Primary and recovery are the sides as they are declared here, wherever
@@ -104,6 +104,38 @@ pub struct SideSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Zone>")]
     pub zone: Option<String>,
+    /// ARM id of this side's resource group. A reprotect towards this side replicates into it, and a failover to this side
+    /// puts the machine there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ResourceGroupId>")]
+    pub resource_group_id: Option<String>,
+    /// ARM id of a storage account in this side's region: the cache of replication while the machine runs on this side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ResourceId>")]
+    pub cache_storage_account_id: Option<String>,
+    /// ARM id of the replication policy for replication towards this side. Left out: the one of the vault's container
+    /// mapping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ResourceId>")]
+    pub policy_id: Option<String>,
+    /// ARM id of this side's virtual network. A reprotect towards this side is held back while it does not exist; which
+    /// network a failover uses is set in the vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ResourceId>")]
+    pub network_id: Option<String>,
+    /// ARM id of the availability set that a failover to this side puts the machine in, given to Azure by a reprotect
+    /// towards this side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ResourceId>")]
+    pub availability_set_id: Option<String>,
+    /// ARM id of the proximity placement group, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ResourceId>")]
+    pub proximity_placement_group_id: Option<String>,
+    /// ARM id of the disk encryption set for the disks on this side, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ResourceId>")]
+    pub disk_encryption_set_id: Option<String>,
 }
 
 /// What is promised to the machine's users. An objective that is left out is not measured.
@@ -195,6 +227,9 @@ pub struct ReplicatedVmStatus {
     /// The last failover that was seen, whoever started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_failover: Option<LastOperation>,
+    /// The last reprotect that this operator ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_reprotect: Option<LastOperation>,
     /// The last successful test failover that Azure remembers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_test_failover: Option<LastOperation>,

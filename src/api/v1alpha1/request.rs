@@ -4,12 +4,13 @@ use std::fmt::Debug;
 
 use k8s_openapi::NamespaceResourceScope;
 use kube::KubeSchema;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
 use super::schema::{Text, Word};
-use super::shared::{RecoveryPointUsed, Step};
+use super::shared::{RecoveryPointUsed, Step, Truth};
 
 /// A kind of which each object is one act, done at most once.
 pub trait Request:
@@ -31,6 +32,29 @@ pub trait Request:
     /// What was last shown. A view: nothing may be decided by it.
     fn request_status(&self) -> Option<&RequestStatus>;
 }
+
+/// Makes a kind a [`Request`]: the fields are the same in all of them.
+macro_rules! request_kind {
+    ($kind:ident) => {
+        impl super::request::Request for $kind {
+            const KIND: &'static str = stringify!($kind);
+
+            fn request_spec(&self) -> super::request::RequestSpecView<'_> {
+                super::request::RequestSpecView {
+                    replicated_vm: &self.spec.replicated_vm_ref.name,
+                    valid_until: &self.spec.valid_until,
+                    reason: &self.spec.reason,
+                    priority: self.spec.priority,
+                }
+            }
+
+            fn request_status(&self) -> Option<&RequestStatus> {
+                self.status.as_ref()
+            }
+        }
+    };
+}
+pub(super) use request_kind;
 
 /// The fields that every request's spec has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +88,17 @@ pub struct RequestStatus {
     pub target: Option<RequestTarget>,
     /// What has to hold before anything is sent to Azure, and whether it does.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32))]
+    #[schemars(length(max = 16))]
     pub preconditions: Vec<Precondition>,
+    /// What the call uses, makes and overwrites in Azure, as it was when last looked at before the call. A reprotect's only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 24))]
+    pub plan: Vec<PlannedResource>,
     /// The calls made for this request, oldest first, with Azure's job, its tasks and its errors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub operations: Vec<Operation>,
-    /// The recovery point that the failover used.
+    /// The recovery point that the machine was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_point_used: Option<RecoveryPointUsed>,
     /// How much data was lost: from the time of the recovery point to the start of the failover job, by Azure's
@@ -119,18 +147,50 @@ pub struct RequestTarget {
 }
 
 /// Something that has to hold before anything is sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Precondition {
     /// What has to hold.
     #[schemars(with = "Word")]
     pub name: String,
-    /// Whether it held when last looked at.
-    pub met: bool,
+    /// Whether it held when last looked at. Unknown: it could not be seen.
+    pub met: Truth,
     /// What was seen, and what to do when it does not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Text<512>>")]
+    pub detail: Option<String>,
+}
+
+/// A resource in Azure, and what the call means for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedResource {
+    /// What it is, such as ResourceGroup, CacheAccount, Disk.
+    #[schemars(with = "Word")]
+    pub name: String,
+    /// What becomes of it.
+    pub effect: PlanEffect,
+    /// Its ARM id, where it has one by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Text<512>>")]
+    pub id: Option<String>,
+    /// What to know about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Text<256>>")]
     pub detail: Option<String>,
+}
+
+/// What a call makes of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum PlanEffect {
+    /// It exists and is used as it is.
+    Used,
+    /// It is made.
+    Created,
+    /// It exists, and what it holds is replaced.
+    Overwritten,
+    /// It does not exist, or could not be seen.
+    Missing,
 }
 
 /// One call to Azure and the job that it started.

@@ -40,6 +40,12 @@ pub(super) struct Segment<const MAX: u32>;
 /// The ARM id of a virtual machine.
 pub(super) struct VirtualMachineId;
 
+/// The ARM id of a resource group.
+pub(super) struct ResourceGroupId;
+
+/// The ARM id of a resource in a resource group, of any type.
+pub(super) struct ResourceId;
+
 /// Name of a Kubernetes object.
 pub(super) struct ObjectName;
 
@@ -120,6 +126,24 @@ schema_of!(
         "maxLength": 512,
         "pattern": format!(
             "(?i)^/subscriptions/[0-9a-f-]{{36}}/resourceGroups/{SEGMENT}/providers/Microsoft\\.Compute/virtualMachines/{SEGMENT}$"
+        )
+    })
+);
+schema_of!(
+    ResourceGroupId,
+    json_schema!({
+        "type": "string",
+        "maxLength": 512,
+        "pattern": format!("(?i)^/subscriptions/[0-9a-f-]{{36}}/resourceGroups/{SEGMENT}$")
+    })
+);
+schema_of!(
+    ResourceId,
+    json_schema!({
+        "type": "string",
+        "maxLength": 512,
+        "pattern": format!(
+            "(?i)^/subscriptions/[0-9a-f-]{{36}}/resourceGroups/{SEGMENT}/providers/[a-z0-9.]{{3,80}}(/{SEGMENT}){{2,8}}$"
         )
     })
 );

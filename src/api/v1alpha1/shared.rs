@@ -66,8 +66,12 @@ pub enum Side {
 pub enum Step {
     /// ASR's unplanned failover.
     Failover,
+    /// ASR's apply recovery point.
+    ChangeRecoveryPoint,
     /// ASR's failover commit.
     Commit,
+    /// ASR's switch protection.
+    Reprotect,
 }
 
 /// What is known of a fact, in the words of a condition's status.

@@ -4,6 +4,7 @@
 //! "never" (recorded: cli-A2A_scenarios seq 73). So a body is first settled - `properties` lifted into its envelope, null and `""`
 //! dropped - and then read; enumerations stay text with questions asked of them.
 
+mod around;
 mod dates;
 mod fabric;
 mod item;
@@ -14,6 +15,7 @@ mod vault;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+pub use around::{ContainerMapping, ManagementLock, PlacedResource, Policy, Subnet};
 pub use fabric::{Container, Fabric};
 pub use item::{A2aDetails, CurrentScenario, HealthError, IpConfig, ManagedDisk, Nic, ProtectedItem};
 pub use job::{FailedOverItem, Job, JobDetails, JobError, JobPhase, Task};

@@ -75,6 +75,12 @@ pub fn item_from(wire: &asr::ProtectedItem) -> Item {
         rpo_seconds: a2a.rpo_in_seconds.and_then(|s| u64::try_from(s).ok()),
         rpo_at: a2a.last_rpo_calculated_time,
         recovery_vm_size: given(&a2a.recovery_azure_vm_size),
+        recovery_container_id: given(&wire.recovery_container_id),
+        primary_fabric: given(&wire.primary_fabric_friendly_name),
+        cache_account_id: a2a
+            .protected_managed_disks
+            .iter()
+            .find_map(|disk| disk.primary_staging_azure_storage_account_id.clone()),
     }
 }
 
@@ -141,6 +147,8 @@ pub fn job_from(wire: &asr::Job, by_get: bool) -> Job {
         ended: wire.end,
         tasks: wire.tasks.iter().flat_map(with_children).map(task_from).collect(),
         errors,
+        children: wire.tasks.iter().flat_map(with_children).filter_map(|t| t.job.as_ref()).map(job_id).collect(),
+        moved_to: wire.details.new_replication_protected_item_id.as_ref().map(ToString::to_string),
     }
 }
 

@@ -90,7 +90,9 @@ fn key_object(key: &RequestKey) -> api::RequestKey {
 fn step_from(step: api::Step) -> Step {
     match step {
         api::Step::Failover => Step::Failover,
+        api::Step::ChangeRecoveryPoint => Step::ChangeRecoveryPoint,
         api::Step::Commit => Step::Commit,
+        api::Step::Reprotect => Step::Reprotect,
     }
 }
 
@@ -98,7 +100,9 @@ fn step_from(step: api::Step) -> Step {
 pub fn step_object(step: Step) -> api::Step {
     match step {
         Step::Failover => api::Step::Failover,
+        Step::ChangeRecoveryPoint => api::Step::ChangeRecoveryPoint,
         Step::Commit => api::Step::Commit,
+        Step::Reprotect => api::Step::Reprotect,
     }
 }
 
@@ -237,6 +241,7 @@ fn finished_from(done: &api::FinishedStep) -> Result<Finished, String> {
         achieved_rpo: done.achieved_rpo.as_deref().and_then(parse_signed),
         achieved_rto: done.achieved_rto.as_deref().and_then(parse_signed),
         recovered_vm_id: done.recovered_vm_id.clone(),
+        moved_to: done.new_protected_item_id.clone(),
         shutdown: done.source_shutdown.as_ref().map(shutdown_from),
         warning: done.warning.clone(),
     })
@@ -256,6 +261,7 @@ fn finished_object(done: &Finished) -> api::FinishedStep {
         achieved_rpo: done.achieved_rpo.map(duration_text),
         achieved_rto: done.achieved_rto.map(duration_text),
         recovered_vm_id: done.recovered_vm_id.clone(),
+        new_protected_item_id: done.moved_to.clone(),
         source_shutdown: done.shutdown.as_ref().map(shutdown_object),
         warning: done.warning.as_ref().map(|w| cut(w, 512)),
     }

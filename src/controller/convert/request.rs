@@ -2,9 +2,10 @@
 
 use super::status::parse_signed;
 use crate::api::v1alpha1::{
-    CommitPolicy, CommitRequest, Direction as ApiDirection, FailoverRequest, RecoveryPointSelector, RecoveryPointType,
-    Request as ApiRequest, RequestStatus,
+    ChangeRecoveryPointRequest, CommitPolicy, CommitRequest, Direction as ApiDirection, FailoverRequest,
+    ListedPointType, RecoveryPointType, ReprotectRequest, Request as ApiRequest, RequestStatus,
 };
+use crate::domain::change_point::ChangePoint;
 use crate::domain::commit::Commit;
 use crate::domain::failover::Failover;
 use crate::domain::ids::RequestKey;
@@ -12,6 +13,7 @@ use crate::domain::item::Direction;
 use crate::domain::observed::{Request, spec_hash};
 use crate::domain::point::{PointChoice, PointType};
 use crate::domain::record::Owner;
+use crate::domain::reprotect::{Overrides, Reprotect};
 use crate::domain::verb::Verb;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -42,13 +44,17 @@ pub trait VerbOf: ApiRequest + kube::CustomResourceExt {
 
 impl VerbOf for FailoverRequest {
     fn verb(&self) -> Result<Arc<dyn Verb>, InvalidField> {
-        let direction = match self.spec.direction {
-            ApiDirection::PrimaryToRecovery => Direction::PrimaryToRecovery,
-            ApiDirection::RecoveryToPrimary => Direction::RecoveryToPrimary,
+        let asked = &self.spec.recovery_point;
+        let point_type = match asked.point_type {
+            RecoveryPointType::Latest => PointType::Latest,
+            RecoveryPointType::LatestProcessed => PointType::LatestProcessed,
+            RecoveryPointType::LatestAppConsistent => PointType::LatestAppConsistent,
+            RecoveryPointType::LatestCrashConsistent => PointType::LatestCrashConsistent,
+            RecoveryPointType::Custom => PointType::Custom,
         };
         Ok(Arc::new(Failover {
-            direction,
-            point: point_choice(&self.spec.recovery_point)?,
+            direction: direction(self.spec.direction),
+            point: point_choice(point_type, &asked.id, &asked.not_after, &asked.max_data_loss)?,
             shutdown_source: self.spec.shutdown_source,
             commit: self.spec.commit_policy == CommitPolicy::Automatic,
         }))
@@ -66,6 +72,48 @@ impl VerbOf for CommitRequest {
 
     fn spec_json(&self) -> Value {
         json(&self.spec)
+    }
+}
+
+impl VerbOf for ChangeRecoveryPointRequest {
+    fn verb(&self) -> Result<Arc<dyn Verb>, InvalidField> {
+        let asked = &self.spec.recovery_point;
+        let point_type = match asked.point_type {
+            ListedPointType::LatestProcessed => PointType::LatestProcessed,
+            ListedPointType::LatestAppConsistent => PointType::LatestAppConsistent,
+            ListedPointType::LatestCrashConsistent => PointType::LatestCrashConsistent,
+            ListedPointType::Custom => PointType::Custom,
+        };
+        let point = point_choice(point_type, &asked.id, &asked.not_after, &asked.max_data_loss)?;
+        Ok(Arc::new(ChangePoint { point }))
+    }
+
+    fn spec_json(&self) -> Value {
+        json(&self.spec)
+    }
+}
+
+impl VerbOf for ReprotectRequest {
+    fn verb(&self) -> Result<Arc<dyn Verb>, InvalidField> {
+        let given = self.spec.settings.clone().unwrap_or_default();
+        let settings = Overrides {
+            resource_group_id: given.resource_group_id,
+            cache_account_id: given.cache_storage_account_id,
+            policy_id: given.policy_id,
+            zone: given.zone,
+        };
+        Ok(Arc::new(Reprotect { direction: direction(self.spec.direction), settings }))
+    }
+
+    fn spec_json(&self) -> Value {
+        json(&self.spec)
+    }
+}
+
+const fn direction(api: ApiDirection) -> Direction {
+    match api {
+        ApiDirection::PrimaryToRecovery => Direction::PrimaryToRecovery,
+        ApiDirection::RecoveryToPrimary => Direction::RecoveryToPrimary,
     }
 }
 
@@ -120,23 +168,20 @@ fn canonical(value: &Value) -> String {
     }
 }
 
-fn point_choice(spec: &RecoveryPointSelector) -> Result<PointChoice, InvalidField> {
-    let point_type = match spec.point_type {
-        RecoveryPointType::Latest => PointType::Latest,
-        RecoveryPointType::LatestProcessed => PointType::LatestProcessed,
-        RecoveryPointType::LatestAppConsistent => PointType::LatestAppConsistent,
-        RecoveryPointType::LatestCrashConsistent => PointType::LatestCrashConsistent,
-        RecoveryPointType::Custom => PointType::Custom,
-    };
+fn point_choice(
+    point_type: PointType,
+    id: &Option<String>,
+    not_after: &Option<String>,
+    max_data_loss: &Option<String>,
+) -> Result<PointChoice, InvalidField> {
     let invalid = |field, value: &String| InvalidField { field, value: value.clone() };
     let not_after =
-        spec.not_after.as_ref().map(|t| t.parse().map_err(|_| invalid("recoveryPoint.notAfter", t))).transpose()?;
-    let max_data_loss = spec
-        .max_data_loss
+        not_after.as_ref().map(|t| t.parse().map_err(|_| invalid("recoveryPoint.notAfter", t))).transpose()?;
+    let max_data_loss = max_data_loss
         .as_ref()
         .map(|d| parse_signed(d).ok_or_else(|| invalid("recoveryPoint.maxDataLoss", d)))
         .transpose()?;
-    Ok(PointChoice { point_type, id: spec.id.clone(), not_after, max_data_loss })
+    Ok(PointChoice { point_type, id: id.clone(), not_after, max_data_loss })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::domain::item::{Direction, Item, Side};
 use crate::domain::job::{JobError, Task};
 use crate::domain::observed::Claim;
 use crate::domain::point::{Point, PointKind};
-use crate::domain::view::{Operation, RequestView};
+use crate::domain::view::{Operation, PlanEffect, PlannedResource, Precondition, RequestView};
 use crate::domain::vm::VmView;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as ApiCondition, Time};
@@ -61,11 +61,7 @@ pub fn request_status(
     now: Timestamp,
 ) -> api::RequestStatus {
     let shown = old.map(|o| o.operations.as_slice()).unwrap_or_default();
-    let preconditions: Vec<_> = view
-        .preconditions
-        .iter()
-        .map(|p| api::Precondition { name: p.name.into(), met: p.met == Some(true), detail: Some(cut(&p.detail, 256)) })
-        .collect();
+    let preconditions: Vec<_> = view.preconditions.iter().map(precondition).collect();
     api::RequestStatus {
         observed_generation: generation,
         phase: Some(view.phase.into()),
@@ -82,6 +78,11 @@ pub fn request_status(
         } else {
             preconditions
         },
+        plan: if view.plan.is_empty() {
+            old.map(|o| o.plan.clone()).unwrap_or_default()
+        } else {
+            view.plan.iter().map(planned).collect()
+        },
         operations: view.operations.iter().map(|op| operation(op, shown)).collect(),
         recovery_point_used: view.point_used.as_ref().map(point_object),
         achieved_rpo: view.achieved_rpo.map(duration_text),
@@ -94,6 +95,26 @@ pub fn request_status(
             now,
         ),
     }
+}
+
+fn precondition(seen: &Precondition) -> api::Precondition {
+    let met = match seen.met {
+        Some(true) => api::Truth::True,
+        Some(false) => api::Truth::False,
+        None => api::Truth::Unknown,
+    };
+    api::Precondition { name: seen.name.into(), met, detail: Some(cut(&seen.detail, 512)) }
+}
+
+fn planned(resource: &PlannedResource) -> api::PlannedResource {
+    let effect = match resource.effect {
+        PlanEffect::Used => api::PlanEffect::Used,
+        PlanEffect::Created => api::PlanEffect::Created,
+        PlanEffect::Overwritten => api::PlanEffect::Overwritten,
+        PlanEffect::Missing => api::PlanEffect::Missing,
+    };
+    let detail = Some(cut(&resource.detail, 256));
+    api::PlannedResource { name: resource.name.into(), effect, id: resource.id.clone(), detail }
 }
 
 fn operation(op: &Operation, shown: &[api::Operation]) -> api::Operation {
@@ -143,6 +164,8 @@ pub struct VmExtras {
     pub active_request: Option<api::RequestRef>,
     /// The last failover that this operator ran on the item.
     pub last_failover: Option<api::LastOperation>,
+    /// The last reprotect that this operator ran on the item.
+    pub last_reprotect: Option<api::LastOperation>,
 }
 
 /// A ReplicatedVm's status. While the item cannot be read, the last truth stays.
@@ -177,6 +200,7 @@ pub fn vm_status(
         test_failover_state: text(&item.test_failover_state, 64),
         active_request: extras.active_request,
         last_failover: extras.last_failover.or_else(|| foreign_failover(item)).or(before.last_failover),
+        last_reprotect: extras.last_reprotect.or(before.last_reprotect),
         last_test_failover: item
             .last_test_failover
             .map(|t| api::LastOperation { started_at: Some(t.to_string()), ..api::LastOperation::default() }),

@@ -3,14 +3,14 @@
 use super::super::Reason;
 use super::super::condition::Standing;
 use super::super::ids::{Step, same};
-use super::super::item::{Active, Item, Obstacle};
+use super::super::item::{Item, Obstacle};
 use super::super::job::{Job, JobId, Phase};
 use super::super::observed::{Azure, Facts, Reading};
 use super::super::point::last_segment;
 use super::super::record::{End, Finished, Intent, PointRef, Record};
 use super::super::verb;
 use super::{Decision, Effect, Next, conclude, show};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 /// The longest time between two looks at a running job when the observer brings no news.
@@ -21,7 +21,7 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
     let Some((record, intent)) = facts.record.as_ref().and_then(|r| r.intent.as_ref().map(|i| (r, i))) else {
         let obstacle =
             Obstacle::new(Reason::InternalError, "A job is followed without its intent. Please report this.");
-        return show(facts, Standing::Reconciling, &obstacle, &[], None, Next::After(JOB_NEWS));
+        return show(facts, Standing::Reconciling, &obstacle, None, Next::After(JOB_NEWS));
     };
     let noun = verb::row(intent.step).noun;
     match &azure.job {
@@ -63,7 +63,7 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
 }
 
 fn running(facts: &Facts, reason: Reason, message: String, job: Option<&Job>, next: Next) -> Decision {
-    show(facts, Standing::Reconciling, &Obstacle::new(reason, message), &[], job, next)
+    show(facts, Standing::Reconciling, &Obstacle::new(reason, message), job, next)
 }
 
 fn ended(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &Job) -> Decision {
@@ -101,29 +101,27 @@ fn ended(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &J
 /// How long after a job's end the item and its points may keep the end of the request waiting.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
-/// The item after a failover: Azure's item may lag its job, and says the used point and the new VM only when it has caught up.
-/// `Ok(None)` where nothing is to be had from it.
+/// The item after the job: it may lag, and says what was made of it only when it has caught up. `Ok(None)` where
+/// nothing is to be had from it.
 fn result_item<'a>(
     azure: &'a Azure,
     record: &Record,
     intent: &Intent,
     job: &Job,
 ) -> Result<Option<&'a Item>, &'static str> {
-    if intent.step != Step::Failover {
-        return Ok(None);
-    }
+    let row = verb::row(intent.step);
     let out_of_patience =
         azure.now.zip(job.ended.or(job.started)).is_some_and(|(now, end)| now.duration_since(end) > PATIENCE);
     let item = azure
         .item
         .as_ref()
         .and_then(Reading::known)
-        .filter(|i| i.active == Some(Active::Recovery) && same(&i.name, &record.item_name));
-    let points = azure.points.as_ref().is_some_and(|p| p.known().is_some());
+        .filter(|i| same(&i.name, &record.item_name) && (row.shown)(i, intent.point.as_ref()));
+    let points = !row.from_point || azure.points.as_ref().is_some_and(|p| p.known().is_some());
     match (item, points) {
         (Some(item), true) => Ok(Some(item)),
         (item, _) if out_of_patience => Ok(item),
-        (None, _) => Err("the item does not show the failover yet."),
+        (None, _) => Err("the item does not show it yet."),
         (Some(_), false) => Err("the recovery points cannot be read yet."),
     }
 }
@@ -131,13 +129,7 @@ fn result_item<'a>(
 fn success(intent: &Intent, job: &Job, done: &Finished, more: bool) -> Obstacle {
     let noun = verb::row(intent.step).noun;
     let reason = if done.warning.is_some() { Reason::SucceededWithWarning } else { Reason::Succeeded };
-    let text = match intent.step {
-        Step::Failover if more => "The VM runs on the other side. Its commit follows.",
-        Step::Failover => "The VM runs on the other side. Validate it, then commit; until then nothing is final.",
-        Step::Commit => {
-            "The failover is final and its recovery points are gone. The VM is not protected until it is reprotected."
-        }
-    };
+    let text = if more { "The VM runs on the other side. Its commit follows." } else { verb::row(intent.step).done };
     let warning = done.warning.as_ref().map_or_else(String::new, |w| format!(" {w}"));
     Obstacle::new(reason, format!("The {noun} succeeded as job {}. {text}{warning}", job.id))
 }
@@ -167,14 +159,11 @@ fn failure(record: &Record, intent: &Intent, job: &Job) -> Obstacle {
 }
 
 fn finished(facts: &Facts, azure: &Azure, intent: &Intent, job: &Job, item: Option<&Item>) -> Finished {
-    let failover = intent.step == Step::Failover && item.is_some();
-    let point = if failover { used_point(azure, intent, item) } else { None };
-    let lost = point
-        .as_ref()
-        .and_then(|p| p.time)
-        .zip(job.started)
-        .map(|(p, start)| start.duration_since(p).max(jiff::SignedDuration::ZERO));
-    let taken = intent.t0.zip(job.ended).map(|(t0, end)| end.duration_since(t0).max(jiff::SignedDuration::ZERO));
+    let made = item.filter(|_| verb::row(intent.step).from_point);
+    let point = made.and_then(|item| used_point(azure, intent, item));
+    let lost =
+        point.as_ref().and_then(|p| p.time).zip(lost_until(intent, job, made)).map(|(p, end)| not_negative(p, end));
+    let taken = intent.t0.zip(job.ended).map(|(t0, end)| not_negative(t0, end));
     let warned = job.phase == Phase::SucceededWithWarning;
     Finished {
         step: intent.step,
@@ -186,9 +175,10 @@ fn finished(facts: &Facts, azure: &Azure, intent: &Intent, job: &Job, item: Opti
         started: intent.t0.or(job.started),
         ended: job.ended,
         point,
-        achieved_rpo: if failover { lost } else { None },
-        achieved_rto: if failover { taken } else { None },
-        recovered_vm_id: item.filter(|_| failover).and_then(|i| i.recovered_vm_id.clone()),
+        achieved_rpo: lost,
+        achieved_rto: taken.filter(|_| made.is_some() && intent.step == Step::Failover),
+        recovered_vm_id: made.and_then(|i| i.recovered_vm_id.clone()),
+        moved_to: item.filter(|_| intent.step == Step::Reprotect).map(|i| i.id.clone()),
         shutdown: facts.request.as_ref().and_then(|r| r.verb.shutdown(intent.step, job)),
         warning: warned.then(|| warning(job)),
     }
@@ -201,9 +191,21 @@ fn warning(job: &Job) -> String {
     format!("Azure reports a warning: {cause}")
 }
 
+/// From when on nothing more was lost: the start of the failover, which a change of the point does not repeat.
+fn lost_until(intent: &Intent, job: &Job, item: Option<&Item>) -> Option<Timestamp> {
+    match intent.step {
+        Step::Failover => job.started,
+        _ => item.and_then(|i| i.last_failover).or(job.started),
+    }
+}
+
+fn not_negative(from: Timestamp, to: Timestamp) -> SignedDuration {
+    to.duration_since(from).max(SignedDuration::ZERO)
+}
+
 /// The point that Azure says it used; its time and kind from the list, or from the intent where that named it.
-fn used_point(azure: &Azure, intent: &Intent, item: Option<&Item>) -> Option<PointRef> {
-    let name = item.and_then(|i| i.failover_point.as_deref()).map(last_segment);
+fn used_point(azure: &Azure, intent: &Intent, item: &Item) -> Option<PointRef> {
+    let name = item.failover_point.as_deref().map(last_segment);
     let Some(name) = name else {
         return intent.point.clone();
     };

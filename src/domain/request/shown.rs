@@ -3,11 +3,13 @@
 use super::super::Reason;
 use super::super::condition::{Condition, ConditionType, Standing, Truth, trio};
 use super::super::ids::Step;
-use super::super::item::Obstacle;
+use super::super::item::{Item, Obstacle};
 use super::super::job::{Job, Phase};
 use super::super::observed::{Claim, Facts};
 use super::super::record::{Finished, Intent, Outcome, RunResult};
-use super::super::view::{Operation, Precondition, RequestView, Target};
+use super::super::verb;
+use super::super::view::{Operation, RequestView, Target};
+use jiff::Timestamp;
 
 /// A run as conditions are read from it.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +26,15 @@ pub struct Run<'a> {
     pub obstacle: &'a Obstacle,
     /// Whether the target is frozen.
     pub claimed: bool,
+    /// After the end: the item as last listed.
+    pub item: Option<&'a Item>,
+    /// After the end: Azure's time.
+    pub now: Option<Timestamp>,
 }
 
 impl<'a> Run<'a> {
     pub(super) fn nothing(obstacle: &'a Obstacle) -> Self {
-        Run { finished: &[], current: None, job: None, result: None, obstacle, claimed: false }
+        Run { finished: &[], current: None, job: None, result: None, obstacle, claimed: false, item: None, now: None }
     }
 
     /// The end of `step`, if its job ended.
@@ -67,23 +73,18 @@ impl<'a> Run<'a> {
     }
 }
 
-pub(super) fn view(
-    facts: &Facts,
-    standing: Standing,
-    obstacle: &Obstacle,
-    pre: &[Precondition],
-    run: &Run<'_>,
-) -> Option<RequestView> {
+pub(super) fn view(facts: &Facts, standing: Standing, obstacle: &Obstacle, run: &Run<'_>) -> Option<RequestView> {
     let request = facts.request.as_ref()?;
     let mut conditions = trio(standing, obstacle.reason, &obstacle.message).to_vec();
     conditions.push(run.accepted());
     conditions.extend(request.verb.conditions(run));
-    let made = run.finished.iter().rev().find(|done| done.step == Step::Failover);
+    let made = run.finished.iter().rev().find(|done| verb::row(done.step).from_point);
     Some(RequestView {
         conditions,
         phase: phase(standing, obstacle.reason, run),
         target: facts.claim.as_ref().map(target),
-        preconditions: pre.to_vec(),
+        preconditions: vec![],
+        plan: vec![],
         operations: operations(run),
         point_used: made.and_then(|d| d.point.clone()),
         achieved_rpo: made.and_then(|d| d.achieved_rpo),

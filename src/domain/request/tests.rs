@@ -1,5 +1,6 @@
 //! Tables for `decide`: one observation per row, and what follows from it. Properties and a small model of Azure besides.
 
+mod change_point;
 mod ends;
 mod fixture;
 mod generate;
@@ -9,6 +10,7 @@ mod look_back;
 mod points;
 mod properties;
 
+mod reprotect;
 mod shows;
 mod unknown;
 mod verbs;

@@ -4,15 +4,14 @@ use super::super::ids::Step;
 use super::super::item::{self, Item, Obstacle, Side};
 use super::super::job::{Job, JobId};
 use super::super::observed::{Azure, Claim, Facts, Reading, Request, Unreadable, Vm};
-use super::super::point::{self, PointChoice};
 use super::super::record::{End, Intent, Outcome, PointRef, Record};
-use super::super::verb::{self, Check};
-use super::super::view::Precondition;
+use super::super::verb;
 use super::super::{Reason, condition::Standing};
 use super::{BLOCKED, Decision, Effect, Next, conclude, show, wait};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
+mod check;
 mod look_back;
 
 pub use look_back::look_back_since;
@@ -200,14 +199,14 @@ impl Case<'_> {
         self.vm.suspended.as_ref().map_or(Ok(()), |why| Err(self.wait(Reason::Suspended, why, BLOCKED)))
     }
 
-    fn open(&self, intent: Intent, met: &[Precondition], effect: impl FnOnce(Record) -> Effect) -> Decision {
+    fn open(&self, intent: Intent, effect: impl FnOnce(Record) -> Effect) -> Decision {
         let id = intent.client_request_id.clone();
         match self.record.open(&self.request.owner, intent, self.now) {
             Ok(record) => {
                 let noun = verb::row(self.step).noun;
                 let text = format!("The {noun} is being called, with the client request id {id}.");
                 let obstacle = Obstacle::new(Reason::Submitting, text);
-                let shown = show(self.facts, Standing::Reconciling, &obstacle, met, None, Next::Now);
+                let shown = show(self.facts, Standing::Reconciling, &obstacle, None, Next::Now);
                 Decision { effect: effect(record), ..shown }
             }
             Err(full) => wait(self.facts, &full, Next::After(BLOCKED)),
@@ -303,10 +302,10 @@ impl Case<'_> {
     fn busy(&self, item: &Item) -> Option<String> {
         let running = |id: &JobId| !self.jobs.iter().any(|j| j.id == *id && j.phase.is_terminal());
         let shown = item.scenario.as_ref().filter(|s| s.job.as_ref().is_none_or(running));
-        let listed = self.jobs.iter().find(|j| !j.phase.is_terminal() && self.of_this_verb(j));
+        let listed = self.jobs.iter().find(|j| !j.phase.is_terminal() && self.of_any_verb(j));
         let (name, job) = match (shown, listed) {
             (Some(scenario), _) => (scenario.name.as_str(), scenario.job.as_ref()),
-            (None, Some(job)) => (verb::row(self.step).scenario, Some(&job.id)),
+            (None, Some(job)) => (job.scenario.as_deref().unwrap_or("A job"), Some(&job.id)),
             (None, None) => return None,
         };
         let id = job.map_or_else(String::new, |j| format!(" (job {j})"));
@@ -314,66 +313,5 @@ impl Case<'_> {
             "{name}{id} is running on {}, started by somebody else. This request is checked again when it has ended.",
             item.friendly_name
         ))
-    }
-
-    /// Whether another failover was made after this request's own: its commit is not this request's to make.
-    fn superseded(&self, item: &Item) -> bool {
-        let ended = self.record.finished.last().and_then(|d| d.ended);
-        self.started() && ended.zip(item.last_failover).is_some_and(|(ended, last)| last > ended)
-    }
-
-    fn check(&self, item: &Item, side: Side) -> Decision {
-        if self.superseded(item) {
-            let text = "Another failover of this VM was made since; commit that one by its own request.";
-            return self.end(End::Refused, Obstacle::new(Reason::NoPendingFailover, text));
-        }
-        match self.request.verb.check(self.step, item, side) {
-            Check::Go => self.send(item),
-            Check::Wait(obstacle) if self.started() => self.hold(obstacle, Next::After(SOON)),
-            Check::Wait(obstacle) => {
-                let text = format!("{} The request waits until its validUntil.", obstacle.message);
-                *self.wait(obstacle.reason, text, SOON)
-            }
-            Check::End(end, obstacle) => self.end(end, obstacle),
-        }
-    }
-
-    fn send(&self, item: &Item) -> Decision {
-        let point = match self.point(item) {
-            Ok(point) => point,
-            Err(decision) => return *decision,
-        };
-        let intent = self.intent(point);
-        let call = self.request.verb.call(self.step, intent.point.as_ref());
-        self.open(intent, &self.met(item), |record| Effect::Send(record, call))
-    }
-
-    /// The point to freeze in the intent. One that a call which never left had frozen is kept while it still fits.
-    fn point(&self, item: &Item) -> Result<Option<PointRef>, Box<Decision>> {
-        let Some(choice) = self.request.verb.point_choice(self.step) else {
-            return Ok(None);
-        };
-        let refuse = |obstacle| Box::new(self.end(End::Refused, obstacle));
-        if !choice.needs_list() {
-            point::judge_latest(choice, item.rpo_seconds.zip(item.rpo_at), self.now).map_err(refuse)?;
-            return Ok(None);
-        }
-        let points = read(self.azure.points.as_ref(), "the recovery points")
-            .map_err(|(obstacle, next)| Box::new(self.hold(obstacle, next)))?;
-        let frozen = self.before().and_then(|i| i.point.as_ref()).and_then(|p| {
-            let same_point = PointChoice { id: Some(p.id.clone()), ..choice.clone() };
-            point::choose(&same_point, points, self.now).ok()
-        });
-        let chosen = frozen.map_or_else(|| point::choose(choice, points, self.now), Ok).map_err(refuse)?;
-        Ok(Some(PointRef { id: chosen.id.clone(), time: Some(chosen.time), kind: Some(chosen.kind) }))
-    }
-
-    fn met(&self, item: &Item) -> Vec<Precondition> {
-        let met = |name, detail: String| Precondition { name, met: Some(true), detail };
-        vec![
-            met("ItemIdle", format!("Nothing runs on {}.", item.name)),
-            met("VerbAllowed", format!("Azure offers {}.", item.allowed.join(", "))),
-            met("Valid", format!("Azure's time is {}, validUntil {}.", self.now, self.request.valid_until)),
-        ]
     }
 }

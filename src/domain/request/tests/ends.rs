@@ -55,7 +55,7 @@ fn given_every_end_when_written_then_it_is_final_and_shown_as_it_is() {
     for end in End::ALL {
         for kind in Kind::ALL {
             let record = ended(kind, end, Reason::Succeeded);
-            let base = if kind == Kind::FailoverRequest { facts(automatic()) } else { facts(commit()) };
+            let base = facts_of(kind);
             let facts = Facts { record: Some(record), ..base };
             for item in [item(), pending(), committed(), reversed()] {
                 let decision = decide(&facts, &azure(item));

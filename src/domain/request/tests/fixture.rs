@@ -1,7 +1,9 @@
 //! One VM, one request, one record, and words for how they differ in a row of a table.
 
 use super::super::super::Reason;
+use super::super::super::around::{Around, Egress, Machine, Mapping, Resource, SideSettings};
 use super::super::super::backoff::Class;
+use super::super::super::change_point::ChangePoint;
 use super::super::super::commit::Commit;
 use super::super::super::condition::{ConditionType, Standing, Truth};
 use super::super::super::failover::Failover;
@@ -9,8 +11,9 @@ use super::super::super::ids::{CallId, ItemKey, Kind, RequestKey, Step};
 use super::super::super::item::{Active, Direction, Item, Naming, Obstacle, Sides};
 use super::super::super::job::{Job, JobError, JobId, Phase, Task};
 use super::super::super::observed::{Azure, Claim, Facts, Limits, Reading, Request, Unreadable, Vm};
-use super::super::super::point::{Point, PointChoice, PointKind};
+use super::super::super::point::{Point, PointChoice, PointKind, PointType};
 use super::super::super::record::{End, Finished, Intent, Outcome, Owner, Record, RunResult};
+use super::super::super::reprotect::{Overrides, Reprotect};
 use super::super::super::verb::Verb;
 use super::super::{Decision, Effect, decide};
 use jiff::{SignedDuration, Timestamp};
@@ -68,7 +71,9 @@ pub(super) fn request(verb: impl Verb + 'static) -> Request {
 /// A protected VM that runs on its primary side.
 pub(super) fn item() -> Item {
     Item {
-        id: "/fabrics/a/items/app01-item".into(),
+        id: format!("{}/replicationProtectedItems/app01-item", CONTAINERS[0]),
+        recovery_container_id: Some(CONTAINERS[1].into()),
+        primary_fabric: Some("West Europe".into()),
         name: "app01-item".into(),
         friendly_name: "app01".into(),
         source_vm_id: "/subscriptions/s/resourcegroups/rg-app/providers/microsoft.compute/virtualmachines/app01".into(),
@@ -116,6 +121,9 @@ pub(super) fn committed() -> Item {
 /// Reprotected: the regions stand swapped and `activeLocation` reads Primary again.
 pub(super) fn reversed() -> Item {
     Item {
+        id: format!("{}/replicationProtectedItems/app01-item", CONTAINERS[1]),
+        recovery_container_id: Some(CONTAINERS[0].into()),
+        primary_fabric: Some("North Europe".into()),
         primary_region: "northeurope".into(),
         recovery_region: "westeurope".into(),
         source_vm_id: "/subscriptions/s/vms/app01-dr".into(),
@@ -148,6 +156,18 @@ pub(super) fn vm() -> Vm {
         naming: Naming::SourceVm(item().source_vm_id),
         vault_id: VAULT.into(),
         item: item(),
+        primary: side("rg-app", "cachewesteurope"),
+        recovery: side("rg-app-dr", "cachenortheurope"),
+    }
+}
+
+/// A side that declares all that a reprotect needs.
+fn side(group: &str, cache: &str) -> SideSettings {
+    let group = format!("/subscriptions/s/resourceGroups/{group}");
+    SideSettings {
+        cache_account_id: Some(format!("{group}/providers/Microsoft.Storage/storageAccounts/{cache}")),
+        resource_group_id: Some(group),
+        ..SideSettings::default()
     }
 }
 
@@ -187,8 +207,58 @@ pub(super) fn facts(verb: impl Verb + 'static) -> Facts {
     }
 }
 
+/// The same for the usual request of each kind.
+pub(super) fn facts_of(kind: Kind) -> Facts {
+    match kind {
+        Kind::FailoverRequest => facts(automatic()),
+        Kind::ChangeRecoveryPointRequest => facts(change_point()),
+        Kind::CommitRequest => facts(commit()),
+        Kind::ReprotectRequest => facts(reprotect()),
+    }
+}
+
 pub(super) fn commit() -> Commit {
     Commit { recovery_point: None }
+}
+
+pub(super) fn change_point() -> ChangePoint {
+    ChangePoint { point: PointChoice { point_type: PointType::LatestProcessed, ..PointChoice::LATEST } }
+}
+
+pub(super) fn reprotect() -> Reprotect {
+    Reprotect { direction: Direction::RecoveryToPrimary, settings: Overrides::default() }
+}
+
+const CONTAINERS: [&str; 2] = [
+    "/v/replicationFabrics/a/replicationProtectionContainers/ca",
+    "/v/replicationFabrics/b/replicationProtectionContainers/cb",
+];
+
+/// All that a reprotect needs, there and in order.
+pub(super) fn around() -> Around {
+    let resource =
+        |id: &str, region: &str| Some(Reading::Known(Resource { id: id.into(), location: Some(region.into()) }));
+    let mapping = |from: usize, region: &str| Mapping {
+        id: format!("{}/replicationProtectionContainerMappings/m{from}", CONTAINERS[from]),
+        target_container_id: CONTAINERS[1 - from].into(),
+        target_fabric: region.into(),
+        policy_id: "/v/replicationPolicies/day".into(),
+    };
+    Around {
+        running_vm: Some(Reading::Known(Machine {
+            id: "/vms/app01-dr".into(),
+            disks: words(&["/disks/os", "/disks/data"]),
+        })),
+        old_vm: resource("/vms/app01", "westeurope"),
+        mappings: Some(Reading::Known(vec![mapping(0, "North Europe"), mapping(1, "West Europe")])),
+        policies: Some(Reading::Known(words(&["/V/replicationPolicies/DAY"]))),
+        resource_group: resource("/rg", "westeurope"),
+        locks: Some(Reading::Known(vec![])),
+        cache_account: resource("/cache", "northeurope"),
+        network: None,
+        egress: Some(Reading::Known(Egress { subnet_id: "/subnet".into(), way_out: true })),
+        usual_cache_account: None,
+    }
 }
 
 pub(super) fn azure(item: Item) -> Azure {
@@ -198,6 +268,7 @@ pub(super) fn azure(item: Item) -> Azure {
         points: Some(Reading::Known(points())),
         jobs: Some(Reading::Known(vec![])),
         job: None,
+        around: Some(around()),
         since_intent: Duration::ZERO,
     }
 }
@@ -235,8 +306,16 @@ pub(super) fn unknown_outcome() -> Option<Outcome> {
 
 /// The record while `kind`'s first call is open with that outcome.
 pub(super) fn held(kind: Kind, outcome: Option<Outcome>) -> Record {
-    let step = if kind == Kind::CommitRequest { Step::Commit } else { Step::Failover };
-    Record::empty(VAULT, "app01-item").open(&owner(kind), intent(kind, step, outcome), now()).unwrap()
+    Record::empty(VAULT, "app01-item").open(&owner(kind), intent(kind, first_step(kind), outcome), now()).unwrap()
+}
+
+pub(super) const fn first_step(kind: Kind) -> Step {
+    match kind {
+        Kind::FailoverRequest => Step::Failover,
+        Kind::ChangeRecoveryPointRequest => Step::ChangeRecoveryPoint,
+        Kind::CommitRequest => Step::Commit,
+        Kind::ReprotectRequest => Step::Reprotect,
+    }
 }
 
 pub(super) fn finished_failover() -> Finished {
@@ -253,6 +332,7 @@ pub(super) fn finished_failover() -> Finished {
         achieved_rpo: None,
         achieved_rto: None,
         recovered_vm_id: None,
+        moved_to: None,
         shutdown: None,
         warning: None,
     }
@@ -290,6 +370,8 @@ pub(super) fn job(id: &str, scenario: &str, phase: Phase, client_request_id: Opt
         ended: phase.is_terminal().then(|| at("2026-06-01T07:58:00Z")),
         tasks: vec![],
         errors: vec![],
+        children: vec![],
+        moved_to: None,
     }
 }
 

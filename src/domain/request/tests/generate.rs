@@ -1,7 +1,9 @@
 //! Random observations: mostly plausible ones, so that calls really come about, spoilt here and there in every field.
 
 use super::super::super::Reason;
+use super::super::super::around::{Around, Lock, Resource};
 use super::super::super::backoff::Class;
+use super::super::super::change_point::ChangePoint;
 use super::super::super::commit::Commit;
 use super::super::super::failover::Failover;
 use super::super::super::ids::{Kind, RequestKey, Step};
@@ -10,6 +12,7 @@ use super::super::super::job::{Job, JobId, Phase};
 use super::super::super::observed::{Azure, Facts, Limits, Reading, Request};
 use super::super::super::point::{Point, PointChoice, PointKind, PointType};
 use super::super::super::record::{End, Outcome, Owner, PointRef, Record};
+use super::super::super::reprotect::{Overrides, Reprotect};
 use super::fixture::*;
 use jiff::{SignedDuration, Timestamp};
 use proptest::option::weighted;
@@ -80,7 +83,11 @@ fn verb() -> BoxedStrategy<Request> {
             request(Failover { direction, point, shutdown_source: source, commit })
         });
     let commit = weighted(0.3, text()).prop_map(|recovery_point| request(Commit { recovery_point }));
-    (prop_oneof![2 => failover, 1 => commit], time(), any::<(bool, bool)>())
+    let listed = choice().prop_map(|point| request(ChangePoint { point }));
+    let settings = weighted(0.2, text()).prop_map(|policy_id| Overrides { policy_id, ..Overrides::default() });
+    let reprotect =
+        (direction(), settings).prop_map(|(direction, settings)| request(Reprotect { direction, settings }));
+    (prop_oneof![4 => failover, 2 => commit, 2 => listed, 2 => reprotect], time(), any::<(bool, bool)>())
         .prop_map(|(request, valid_until, (unreported, says_already_run))| {
             let usual = valid_until == now();
             let valid_until = if usual { request.valid_until } else { valid_until };
@@ -117,7 +124,7 @@ fn other_key() -> BoxedStrategy<RequestKey> {
 
 /// A record in any lawful state, and in one that is not, as `me` meets it.
 fn record(me: RequestKey) -> BoxedStrategy<Record> {
-    let step = if me.kind == Kind::CommitRequest { Step::Commit } else { Step::Failover };
+    let step = first_step(me.kind);
     let kind = me.kind;
     let mine = owner_of(me);
     let held = {
@@ -213,7 +220,7 @@ fn life() -> BoxedStrategy<Option<String>> {
 }
 
 fn item_says() -> BoxedStrategy<Item> {
-    let base = select(vec![item(), item(), pending(), pending(), committed(), reversed(), failed_back()]);
+    let base = select(vec![item(), item(), pending(), pending(), committed(), committed(), reversed(), failed_back()]);
     let active = select(vec![None, Some(Active::Primary), Some(Active::Recovery), Some(Active::Other)]);
     let operations = select(vec!["UnplannedFailover", "Commit", "SwitchProtection", "New", ""]);
     let scenario = (text(), weighted(0.7, select(vec!["j1", "x"])))
@@ -299,6 +306,26 @@ fn read<T: std::fmt::Debug + Clone + 'static>(
         .boxed()
 }
 
+/// All in order, but for one thing now and then.
+fn around_says() -> BoxedStrategy<Around> {
+    let spoilt = (0_u8..30, read(Just(Resource::default()))).prop_map(|(which, other)| {
+        let all = around();
+        match which {
+            0 => Around { running_vm: None, ..all },
+            1 => Around { old_vm: other, ..all },
+            2 => Around { mappings: Some(Reading::Known(vec![])), ..all },
+            3 => Around { policies: Some(Reading::Known(vec![])), ..all },
+            4 => Around { resource_group: other, ..all },
+            5 => Around { cache_account: other, ..all },
+            6 => Around { locks: None, ..all },
+            7 => Around { locks: Some(Reading::Known(vec![Lock::default()])), ..all },
+            8 => Around { egress: None, ..all },
+            _ => all,
+        }
+    });
+    spoilt.boxed()
+}
+
 fn azure_says() -> BoxedStrategy<Azure> {
     let some_points = proptest::collection::vec(
         (text(), time(), select(vec![PointKind::AppConsistent, PointKind::CrashConsistent, PointKind::Other]))
@@ -307,7 +334,16 @@ fn azure_says() -> BoxedStrategy<Azure> {
     );
     let points = prop_oneof![3 => Just(points()), 1 => some_points];
     let jobs = prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec(job_says(), 0..4)];
-    (weighted(0.95, time()), read(item_says()), read(points), read(jobs), read(job_says()), duration())
-        .prop_map(|(now, item, points, jobs, job, since_intent)| Azure { now, item, points, jobs, job, since_intent })
+    let read_all = (read(item_says()), read(points), read(jobs), read(job_says()), weighted(0.95, around_says()));
+    (weighted(0.95, time()), read_all, duration())
+        .prop_map(|(now, (item, points, jobs, job, around), since_intent)| Azure {
+            now,
+            item,
+            points,
+            jobs,
+            job,
+            around,
+            since_intent,
+        })
         .boxed()
 }

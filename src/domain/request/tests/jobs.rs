@@ -179,8 +179,7 @@ fn given_the_commit_job_of_an_automatic_request_when_it_ends_then_the_failover_s
         (Phase::Cancelled, End::Failed, Reason::CommitFailed, Truth::False),
     ];
     for (phase, how, why, committed_truth) in table {
-        let azure =
-            Azure { item: None, points: None, ..with_job(item(), job("j1", "CommitFailover", phase, Some(&id))) };
+        let azure = Azure { points: None, ..with_job(committed(), job("j1", "CommitFailover", phase, Some(&id))) };
         let result = end(&facts, &azure);
         assert_eq!((result.end, result.reason, result.steps.len()), (how, why, 2), "{phase:?}");
         let said = after(&facts, &azure);

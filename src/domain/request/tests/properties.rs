@@ -69,7 +69,8 @@ fn guards(facts: &Facts, azure: &Azure, next: &Record, call: &Call) -> Vec<(&'st
             intent.nonce == facts.nonce && intent.outcome.is_none() && intent.t0 == Some(now),
         ),
         ("the intent has the call's id", ids[..1].contains(&intent.client_request_id)),
-        ("the intent has the call's step", (intent.step == Step::Commit) == (*call == Call::FailoverCommit)),
+        ("the intent has the call's step", intent.step == step_of(call)),
+        ("what a reprotect rests on is there", rests(azure, call)),
         (
             "the record holds the key",
             holds_own(facts, next) && next.consumed.iter().any(|c| c.key == facts.key && c.result.is_none()),
@@ -97,11 +98,41 @@ fn offered(facts: &Facts, item: &Item, call: &Call) -> bool {
         Call::UnplannedFailover { .. } => {
             item.active == Some(Active::Primary) && item.allows("UnplannedFailover") && from != back && to == back
         }
+        Call::ApplyRecoveryPoint { point } => {
+            item.active == Some(Active::Recovery)
+                && item.allows("ChangePit")
+                && item.allows("Commit")
+                && !point.is_empty()
+        }
+        // The VM runs at the item's present recovery, which must be where replication is to start.
+        Call::SwitchProtection(_) => {
+            let committed = item.allows("SwitchProtection") && !item.allows("Commit");
+            item.active == Some(Active::Recovery) && committed && to != back
+        }
         Call::FailoverCommit => {
             let own_end = facts.key.kind == Kind::CommitRequest || to == back;
             item.active == Some(Active::Recovery) && item.allows("Commit") && own_end
         }
     }
+}
+
+const fn step_of(call: &Call) -> Step {
+    match call {
+        Call::UnplannedFailover { .. } => Step::Failover,
+        Call::ApplyRecoveryPoint { .. } => Step::ChangeRecoveryPoint,
+        Call::FailoverCommit => Step::Commit,
+        Call::SwitchProtection(_) => Step::Reprotect,
+    }
+}
+
+/// Everything that a reprotect names was seen, and nothing is locked.
+fn rests(azure: &Azure, call: &Call) -> bool {
+    let Call::SwitchProtection(input) = call else { return true };
+    let around = azure.around.as_ref().unwrap();
+    let there = |reading: &Option<Reading<_>>| matches!(reading, Some(Reading::Known(_)));
+    let no_lock = !matches!(&around.locks, Some(Reading::Known(locks)) if !locks.is_empty());
+    let mapped = matches!(&around.mappings, Some(Reading::Known(all)) if all.iter().any(|m| m.target_container_id == input.container_id && m.policy_id == input.policy_id));
+    there(&around.resource_group) && there(&around.cache_account) && no_lock && mapped && !input.disks.is_empty()
 }
 
 fn written(decision: &Decision) -> Option<&Record> {
@@ -181,7 +212,11 @@ proptest! {
         prop_assert_eq!(decision.view.is_some(), facts.request.is_some());
         if let Some(view) = &decision.view {
             let kinds: Vec<_> = view.conditions.iter().map(|c| c.kind.as_str()).collect();
-            let own: &[_] = if facts.key.kind == Kind::CommitRequest { &["Done"] } else { &["SourceShutdown", "FailedOver", "Committed"] };
+            let own: &[_] = match facts.key.kind {
+                Kind::FailoverRequest => &["SourceShutdown", "FailedOver", "Committed"],
+                Kind::ChangeRecoveryPointRequest | Kind::CommitRequest => &["Done"],
+                Kind::ReprotectRequest => &["Reversed", "Synchronized"],
+            };
             let all: Vec<_> = ["Ready", "Reconciling", "Stalled", "Accepted"].iter().chain(own).copied().collect();
             prop_assert_eq!(kinds, all);
             prop_assert_eq!(view.conditions[..3].iter().filter(|c| c.truth == Truth::True).count(), 1);
@@ -221,10 +256,13 @@ proptest! {
 fn the_generator_reaches_every_effect() {
     let mut runner = TestRunner::deterministic();
     let (mut sends, mut commits, mut claims, mut writes, mut ends) = (0, 0, 0, 0, 0);
-    for _ in 0..6000 {
+    let (mut changes, mut reprotects) = (0, 0);
+    for _ in 0..12_000 {
         let (facts, azure) = world().new_tree(&mut runner).unwrap().current();
         match decide(&facts, &azure).effect {
             Effect::Send(_, Call::FailoverCommit) => commits += 1,
+            Effect::Send(_, Call::ApplyRecoveryPoint { .. }) => changes += 1,
+            Effect::Send(_, Call::SwitchProtection(_)) => reprotects += 1,
             Effect::Send(..) => sends += 1,
             Effect::Claim(_) => claims += 1,
             Effect::Write(record) if record.consumed(&facts.key).is_some_and(|c| c.result.is_some()) => ends += 1,
@@ -232,6 +270,7 @@ fn the_generator_reaches_every_effect() {
             Effect::None => {}
         }
     }
-    let seen = (sends, commits, claims, writes, ends);
+    let seen = (sends, commits, changes, reprotects, claims, writes, ends);
+    assert!(changes > 5 && reprotects > 5, "{seen:?}");
     assert!(sends > 15 && commits > 30 && claims > 100 && writes > 50 && ends > 300, "{seen:?}");
 }

@@ -1,7 +1,7 @@
 //! Look-back: was this very call made before, by a run that nobody remembers? It reads jobs, and never sends.
 
 use super::super::super::Reason;
-use super::super::super::ids::{CallId, MAX_ATTEMPTS, same};
+use super::super::super::ids::{CallId, MAX_ATTEMPTS, Step, same};
 use super::super::super::job::Job;
 use super::super::super::observed::{Limits, Reading};
 use super::super::super::record::{Intent, Outcome};
@@ -22,11 +22,15 @@ pub fn look_back_since(valid_until: Timestamp, limits: &Limits) -> Timestamp {
 }
 
 impl Case<'_> {
-    /// Finds the job of an earlier, forgotten run of this very step. The id alone tells: it is nobody else's.
+    /// Finds the job of an earlier, forgotten run of this very step. Its id is nobody else's, but for the jobs that do its
+    /// work, which may carry it too and are of another scenario.
     pub(super) fn adopted(&self) -> Option<Decision> {
         let ours = self.our_ids();
-        let carries =
-            |job: &&Job| job.client_request_id.as_ref().is_some_and(|id| ours.iter().any(|(_, our)| same(our, id)));
+        let scenario = verb::row(self.step).scenario;
+        let carries = |job: &&Job| {
+            let of_step = job.scenario.as_ref().is_none_or(|s| same(s, scenario));
+            of_step && job.client_request_id.as_ref().is_some_and(|id| ours.iter().any(|(_, our)| same(our, id)))
+        };
         self.jobs.iter().find(carries).map(|job| self.adopt(job, &ours))
     }
 
@@ -49,9 +53,18 @@ impl Case<'_> {
 
     /// Whether the job may be one of this step's verb on this VM.
     pub(super) fn of_this_verb(&self, job: &Job) -> bool {
+        self.of_scenario(job, verb::row(self.step).scenario)
+    }
+
+    /// Whether the job may be one of any live verb on this VM.
+    pub(super) fn of_any_verb(&self, job: &Job) -> bool {
+        Step::ALL.into_iter().any(|step| self.of_scenario(job, verb::row(step).scenario))
+    }
+
+    fn of_scenario(&self, job: &Job, scenario: &str) -> bool {
         let item = self.azure.item.as_ref().and_then(Reading::known).unwrap_or(&self.vm.item);
         let target = if item.friendly_name.is_empty() { job.target.as_deref() } else { Some(&*item.friendly_name) };
-        job.may_be(verb::row(self.step).scenario, target.unwrap_or_default())
+        job.may_be(scenario, target.unwrap_or_default())
     }
 
     fn our_ids(&self) -> Vec<(u32, String)> {
@@ -87,6 +100,6 @@ impl Case<'_> {
             outcome: Some(Outcome::Accepted { job: job.id.clone() }),
             ..self.intent(None)
         };
-        self.open(intent, &[], Effect::Write)
+        self.open(intent, Effect::Write)
     }
 }

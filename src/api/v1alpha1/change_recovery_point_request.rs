@@ -1,0 +1,57 @@
+//! ChangeRecoveryPointRequest: another recovery point for a machine that failed over and is not committed yet.
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::recovery_point::ListedPointSelector;
+use super::request::{RequestStatus, request_kind};
+use super::schema::Instant;
+use super::shared::LocalRef;
+
+/// One change of the recovery point. It cannot be edited: to ask for something else, delete it before it has started, and
+/// create another one under a new name. A name that was used runs at most once, however often it is applied.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "asr-operator.io",
+    version = "v1alpha1",
+    kind = "ChangeRecoveryPointRequest",
+    namespaced,
+    shortname = "crp",
+    category = "asr",
+    status = "RequestStatus",
+    derive = "PartialEq",
+    selectable = ".spec.replicatedVmRef.name",
+    doc = "Makes the machine of one ReplicatedVm that failed over, and is not committed, anew from another recovery point, at most once, whoever failed it over. What was written to it since the failover is lost.",
+    printcolumn(name = "VM", type_ = "string", json_path = ".spec.replicatedVmRef.name"),
+    printcolumn(name = "Point", type_ = "string", json_path = ".spec.recoveryPoint.type"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason"),
+    printcolumn(name = "ValidUntil", type_ = "string", json_path = ".spec.validUntil", priority = 1),
+    printcolumn(name = "RPO", type_ = "string", json_path = ".status.achievedRpo", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(
+    validation = Rule::new("self == oldSelf")
+        .message("a request cannot be edited: create another one under a new name")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeRecoveryPointRequestSpec {
+    /// The ReplicatedVm that failed over and is to stand at another point, in this namespace.
+    pub replicated_vm_ref: LocalRef,
+    /// Nothing is begun after this date; what has started by then is finished. RFC 3339 with a zone, such as
+    /// 2026-03-01T04:00:00Z, at most 7 days ahead. Judged by Azure's clock. Choose it as short as the decision holds.
+    #[schemars(with = "Instant")]
+    pub valid_until: String,
+    /// Why, for whoever reads this afterwards. 3 to 256 characters.
+    #[schemars(length(min = 3, max = 256))]
+    pub reason: String,
+    /// Order among the requests that wait for the same machine: higher first, then the older one. -100 to 100.
+    #[serde(default)]
+    #[schemars(range(min = -100, max = 100))]
+    pub priority: i32,
+    /// Which recovery point to change to. A commit deletes them all, so this works between failover and commit only.
+    pub recovery_point: ListedPointSelector,
+}
+
+request_kind!(ChangeRecoveryPointRequest);

@@ -1,0 +1,116 @@
+//! Step 2 and 3 of one call, once the item is the right one and idle: its state, what lies around it, its point; then send.
+
+use super::super::super::Reason;
+use super::super::super::item::{Item, Obstacle, Side};
+use super::super::super::point::{self, PointChoice};
+use super::super::super::record::{End, PointRef};
+use super::super::super::verb::{Check, Scene};
+use super::super::super::view::Precondition;
+use super::super::{Decision, Effect, Next, wait};
+use super::{Case, SOON, read};
+use std::time::Duration;
+
+/// How long until what a person must mend is looked at again.
+const MENDED: Duration = Duration::from_secs(30);
+
+impl Case<'_> {
+    /// What the item's state and surroundings mean for the call; the object shows each precondition.
+    pub(super) fn check(&self, item: &Item, side: Side) -> Decision {
+        let scene = Scene { item, side, vm: self.vm, around: self.azure.around.as_ref() };
+        let check = self.allowed(&scene);
+        let mut conditions = self.common(item, &check);
+        conditions.extend(self.request.verb.preconditions(&scene));
+        let decision = match check {
+            Check::Go => self.prepared(&scene, &conditions),
+            Check::Wait(obstacle) if self.started() => self.hold(obstacle, Next::After(SOON)),
+            Check::Wait(obstacle) => *self.until_valid(obstacle, SOON),
+            Check::End(end, obstacle) => self.end(end, obstacle),
+        };
+        let plan = self.request.verb.plan(&scene);
+        let view = decision.view.map(|view| super::super::RequestView { preconditions: conditions, plan, ..view });
+        Decision { view, ..decision }
+    }
+
+    fn allowed(&self, scene: &Scene<'_>) -> Check {
+        if self.superseded(scene.item) {
+            let text = "Another failover of this VM was made since; commit that one by its own request.";
+            return Check::end(End::Refused, Reason::NoPendingFailover, text);
+        }
+        self.request.verb.check(self.step, scene)
+    }
+
+    /// Whether another failover was made after this request's own: its commit is not this request's to make.
+    fn superseded(&self, item: &Item) -> bool {
+        let ended = self.record.finished.last().and_then(|d| d.ended);
+        self.started() && ended.zip(item.last_failover).is_some_and(|(ended, last)| last > ended)
+    }
+
+    fn until_valid(&self, obstacle: Obstacle, after: Duration) -> Box<Decision> {
+        self.wait(obstacle.reason, format!("{} The request waits until its validUntil.", obstacle.message), after)
+    }
+
+    /// What holds for every verb: said without times, so that a status does not change while nothing happens.
+    fn common(&self, item: &Item, check: &Check) -> Vec<Precondition> {
+        let offers = format!("Azure offers {}.", item.allowed.join(", "));
+        let allowed = match check {
+            Check::Go => Precondition::met("VerbAllowed", offers),
+            Check::Wait(_) | Check::End(..) => Precondition::unmet("VerbAllowed", offers),
+        };
+        let valid = format!("validUntil {} has not passed, by Azure's clock.", self.request.valid_until);
+        vec![
+            Precondition::met("ItemIdle", format!("Nothing runs on {}.", item.name)),
+            allowed,
+            Precondition::met("Valid", valid),
+        ]
+    }
+
+    fn prepared(&self, scene: &Scene<'_>, conditions: &[Precondition]) -> Decision {
+        let stopping: Vec<_> = conditions.iter().filter(|c| c.stops()).collect();
+        if !stopping.is_empty() {
+            let list: Vec<_> = stopping.iter().map(|c| format!("{}: {}", c.name, c.detail)).collect();
+            let text = format!("Nothing is sent until this is so. {}", list.join(" "));
+            return *self.until_valid(Obstacle::new(Reason::PreconditionsUnmet, text), MENDED);
+        }
+        match self.point(scene.item) {
+            Ok(Some(point)) if self.request.verb.stands_at(scene.item, &point) => {
+                let text = format!(
+                    "The VM already stands at the recovery point {}: this request sent nothing.",
+                    point::last_segment(&point.id)
+                );
+                self.end(End::NothingToDo, Obstacle::new(Reason::NothingToDo, text))
+            }
+            Ok(point) => self.send(scene, point),
+            Err(decision) => *decision,
+        }
+    }
+
+    fn send(&self, scene: &Scene<'_>, point: Option<PointRef>) -> Decision {
+        let intent = self.intent(point);
+        let Some(call) = self.request.verb.call(self.step, intent.point.as_ref(), scene) else {
+            let text = "Something that the call needs is not known now; it is read again.";
+            return wait(self.facts, &Obstacle::new(Reason::Pending, text), Next::After(SOON));
+        };
+        self.open(intent, |record| Effect::Send(record, call))
+    }
+
+    /// The point to freeze in the intent. One that a call which never left had frozen is kept while it still fits.
+    fn point(&self, item: &Item) -> Result<Option<PointRef>, Box<Decision>> {
+        let Some(choice) = self.request.verb.point_choice(self.step) else {
+            return Ok(None);
+        };
+        let refuse = |obstacle| Box::new(self.end(End::Refused, obstacle));
+        if !choice.needs_list() {
+            point::judge_latest(choice, item.rpo_seconds.zip(item.rpo_at), self.now).map_err(refuse)?;
+            return Ok(None);
+        }
+        let points = read(self.azure.points.as_ref(), "the recovery points")
+            .map_err(|(obstacle, next)| Box::new(self.hold(obstacle, next)))?;
+        let until = self.request.verb.lost_until(item, self.now);
+        let frozen = self.before().and_then(|i| i.point.as_ref()).and_then(|p| {
+            let same_point = PointChoice { id: Some(p.id.clone()), ..choice.clone() };
+            point::choose(&same_point, points, until).ok()
+        });
+        let chosen = frozen.map_or_else(|| point::choose(choice, points, until), Ok).map_err(refuse)?;
+        Ok(Some(PointRef { id: chosen.id.clone(), time: Some(chosen.time), kind: Some(chosen.kind) }))
+    }
+}
