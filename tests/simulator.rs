@@ -20,5 +20,7 @@ mod faults;
 mod process;
 #[path = "simulator/reads.rs"]
 mod reads;
+#[path = "simulator/surroundings.rs"]
+mod surroundings;
 #[path = "simulator/verbs.rs"]
 mod verbs;

@@ -38,6 +38,11 @@ impl Placement {
         format!("{}/providers/{kind}/{name}", self.group_id)
     }
 
+    /// ARM id of the cache storage account here, for a source in `location`.
+    pub(crate) fn cache_account(&self, location: &str) -> String {
+        self.resource("Microsoft.Storage/storageAccounts", &format!("cache{location}"))
+    }
+
     /// ARM id of the virtual network here.
     pub(crate) fn network_id(&self) -> String {
         let group = super::ids::last_segment(&self.group_id);
@@ -77,6 +82,10 @@ pub(crate) struct Item {
     pub(crate) name: String,
     pub(crate) vm_size: String,
     pub(crate) os_type: String,
+    /// Name of the OS disk, the same on both sides.
+    pub(crate) os_disk: String,
+    /// Names of the data disks, the same on both sides.
+    pub(crate) data_disks: Vec<String>,
     /// The place it was enabled from, and the other one. Never swapped.
     pub(crate) placements: [Placement; 2],
     /// Survives a change of direction (recorded: cli-A2A_scenarios).

@@ -20,6 +20,7 @@ mod points;
 mod principal;
 mod ratelimit;
 pub mod recipe;
+mod resources;
 pub mod router;
 pub mod seed;
 pub mod serve;

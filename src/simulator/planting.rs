@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::clock::later;
 use super::ids::{guid, resource_group};
 use super::item::{Course, Item, Placement, State};
-use super::machine::machine;
+use super::machine::{disk_names, machine};
 use super::points::{Consistency, Point};
 use super::recipe::RecipeSpec;
 use super::seed::{ItemSeed, Seed, SeedError, SeedState, VaultSeed};
@@ -36,10 +36,13 @@ impl World {
                 history_minutes: vault.policy.history_minutes,
                 app_minutes: vault.policy.app_consistent_minutes,
             },
+            mapped: [true; 2],
             items: Vec::new(),
             jobs: Vec::new(),
         });
         let index = self.vaults.len() - 1;
+        let group = resource_group(&self.vaults[index].subscription, &vault.resource_group);
+        self.resources.add_group(&group, &vault.recovery_region);
         for item in &vault.items {
             known_recipe(item)?;
             self.add_item(index, item, seed.date);
@@ -53,13 +56,17 @@ impl World {
         let Vault { subscription, policy, .. } = &self.vaults[vault];
         let protected = seed.protected_since.unwrap_or_else(|| later(now, -MATURE));
         let course = Course { last_test: seed.last_test_failover, ..Course::protected_since(protected, seed.reversed) };
+        let lifecycle = guid(&["lifecycle", &seed.resource_group, &seed.vm_name, &uid.to_string()]);
+        let (os_disk, data_disks) = disk_names(&seed.vm_name, lifecycle, seed.data_disks);
         let mut item = Item {
             uid,
             name: seed.name.clone().unwrap_or_else(|| portal_name(&seed.vm_name)),
             vm_size: seed.vm_size.clone(),
             os_type: seed.os_type.clone(),
             placements: placements(subscription, seed),
-            lifecycle: guid(&["lifecycle", &seed.resource_group, &seed.vm_name, &uid.to_string()]),
+            os_disk,
+            data_disks,
+            lifecycle,
             history_minutes: policy.history_minutes,
             app_minutes: policy.app_minutes,
             course,
@@ -67,6 +74,10 @@ impl World {
         };
         set_state(&mut item, seed.state, now, &self.timings);
         self.plant_machines(vault, &item, now);
+        for place in &item.placements {
+            let location = &self.vaults[vault].fabrics[place.fabric].location;
+            self.resources.furnish(place, location);
+        }
         self.vaults[vault].items.push(item);
     }
 

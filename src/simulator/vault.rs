@@ -59,6 +59,8 @@ pub(crate) struct Vault {
     pub(crate) name: String,
     pub(crate) fabrics: [Fabric; 2],
     pub(crate) policy: Policy,
+    /// Whether the container of each fabric is mapped to the other one.
+    pub(crate) mapped: [bool; 2],
     pub(crate) items: Vec<Item>,
     /// In the order they were accepted.
     pub(crate) jobs: Vec<Job>,

@@ -12,6 +12,7 @@ use super::item::Item;
 use super::job::{Job, timetable};
 use super::machine::Machines;
 use super::recipe::{Recipe, out_of_turn};
+use super::resources::Resources;
 use super::seed::{Seed, SeedError};
 use super::settings::{Behaviour, Timings};
 use super::vault::Vault;
@@ -21,6 +22,7 @@ use super::verb::{Context, Ending, Plan, Verb};
 pub(crate) struct World {
     pub(crate) vaults: Vec<Vault>,
     pub(crate) machines: Machines,
+    pub(crate) resources: Resources,
     pub(crate) behaviour: Behaviour,
     pub(crate) timings: Timings,
     made: u64,
@@ -53,6 +55,7 @@ impl World {
         let mut world = Self {
             vaults: Vec::new(),
             machines: Machines::default(),
+            resources: Resources::default(),
             behaviour: seed.behaviour.clone(),
             timings: seed.timings.clone(),
             made: 0,

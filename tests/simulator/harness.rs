@@ -145,6 +145,12 @@ impl Azure {
         reply
     }
 
+    pub(crate) async fn set_resources(&self, change: Value) -> Value {
+        let reply = self.control("POST", "resources", change).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply.body
+    }
+
     pub(crate) async fn set_behaviour(&self, patch: Value) {
         let reply = self.control("POST", "behaviour", patch).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
@@ -176,6 +182,16 @@ impl Azure {
 
 pub(crate) fn vault_path() -> String {
     format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-dr/providers/Microsoft.RecoveryServices/vaults/vault-dr")
+}
+
+/// ARM id of a resource group of the subscription.
+pub(crate) fn group_path(name: &str) -> String {
+    format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{name}")
+}
+
+/// ARM id of the only subnet of the network that a group of the seed has.
+pub(crate) fn subnet_path(group: &str) -> String {
+    format!("{}/providers/Microsoft.Network/virtualNetworks/{group}-vnet/subnets/default", group_path(group))
 }
 
 pub(crate) fn container_path(region: &str) -> String {

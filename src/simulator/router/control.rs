@@ -23,7 +23,7 @@ use super::super::seed::{ItemSeed, Role, SeedState};
 use super::super::vault::Vault;
 use super::super::wire;
 use super::answer::{Answer, plain};
-use super::{Core, Simulator, actor};
+use super::{Core, Simulator, actor, resources};
 
 /// What the control interface answers: data, or a status and a text that says what is wrong.
 pub(super) type Reply = Result<Value, (u16, String)>;
@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
         .route("/timings", get(read_timings).post(change_timings))
         .route("/actor", post(act))
         .route("/principals", post(change_principal))
+        .route("/resources", get(read_resources).post(change_resources))
         .route("/tokens/expire", post(expire_tokens))
 }
 
@@ -160,7 +161,8 @@ fn known_recipe(recipe: Option<&RecipeSpec>) -> Result<(), (u16, String)> {
     }
 }
 
-fn find_vault(core: &Core, name: Option<&str>) -> Result<usize, (u16, String)> {
+/// Position of the vault with this name; of the first when none is named.
+pub(super) fn find_vault(core: &Core, name: Option<&str>) -> Result<usize, (u16, String)> {
     let Some(name) = name else { return Ok(0) };
     let found = core.world.vaults.iter().position(|vault| vault.name.eq_ignore_ascii_case(name));
     found.ok_or_else(|| (404, format!("there is no vault '{name}'")))
@@ -247,6 +249,14 @@ async fn change_timings(State(simulator): Sim, body: Bytes) -> Response<Body> {
         core.world.timings = patched(&core.world.timings, &parse(&body)?)?;
         Ok(json!(core.world.timings))
     })
+}
+
+async fn read_resources(State(simulator): Sim) -> Response<Body> {
+    reply(&simulator, |core, _| Ok(resources::all(core)))
+}
+
+async fn change_resources(State(simulator): Sim, body: Bytes) -> Response<Body> {
+    reply(&simulator, |core, _| resources::change(core, parse(&body)?))
 }
 
 async fn act(State(simulator): Sim, body: Bytes) -> Response<Body> {

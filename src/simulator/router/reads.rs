@@ -1,17 +1,16 @@
-//! GETs: vault, plumbing, items, points, jobs, operation status, VMs.
+//! GETs inside a vault: plumbing, items, points, jobs, operation status.
 //!
 //! The only thing a read changes is its own count on a job: the first GET of a running job answers a stub.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::super::ids::resource_group;
 use super::super::item::Item;
 use super::super::vault::{Missing, Vault};
-use super::super::wire::{compute, item, job, list, plumbing};
+use super::super::wire::{item, job, list, plumbing};
 use super::answer::{Answer, Meta};
-use super::arm::{absent, listed_by, not_found};
-use super::path::{Route, Within};
+use super::arm::{listed_by, not_found};
+use super::path::Within;
 use super::{Core, Incoming};
 
 /// Answers a GET inside a vault.
@@ -40,14 +39,14 @@ fn plumbing_of(vault: &Vault, within: &Within) -> Result<Value, Missing> {
         Within::Containers(None) => both(plumbing::container),
         Within::Containers(Some(fabric)) => list(vec![plumbing::container(vault, vault.fabric(fabric)?)], None),
         Within::Container(fabric, container) => plumbing::container(vault, vault.container(fabric, container)?),
-        Within::Mappings(None) => both(plumbing::mapping),
+        Within::Mappings(None) => list(plumbing::mappings(vault), None),
         Within::Mappings(Some((fabric, container))) => {
             vault.container(fabric, container)?;
-            both(plumbing::mapping)
+            list(plumbing::mappings(vault), None)
         }
         Within::Mapping(fabric, container, name) => {
             let index = vault.container(fabric, container)?;
-            known(vault.mapping_name(index).eq_ignore_ascii_case(name), name)?;
+            known(vault.mapped[index] && vault.mapping_name(index).eq_ignore_ascii_case(name), name)?;
             plumbing::mapping(vault, index)
         }
         Within::Policies => list(vec![plumbing::policy(vault)], None),
@@ -159,28 +158,4 @@ fn page(core: &Core, incoming: &Incoming, all: Vec<Value>) -> Value {
     let link = || format!("{}{}?api-version={version}&skipToken=page-{}", incoming.base, incoming.path, skip + size);
     let next = more.then(link);
     list(all.into_iter().skip(skip).take(size).collect(), next)
-}
-
-/// GET of a VM; `$expand=instanceView` adds its power state.
-pub(super) fn virtual_machine(core: &Core, incoming: &Incoming, route: &Route, name: &str) -> Answer {
-    let group = resource_group(&route.subscription, &route.group);
-    let id = format!("{group}/providers/Microsoft.Compute/virtualMachines/{name}");
-    let Some(machine) = core.world.machines.get(&id) else {
-        return absent(core, route, false, &format!("Microsoft.Compute/virtualMachines/{name}"));
-    };
-    let mut body = compute::virtual_machine(machine);
-    if incoming.parameter("expand").is_some_and(|value| value.eq_ignore_ascii_case("instanceView")) {
-        body["properties"]["instanceView"] = compute::instance_view(machine);
-    }
-    Answer::ok(body)
-}
-
-/// GET of a NIC.
-pub(super) fn network_interface(core: &Core, route: &Route, name: &str) -> Answer {
-    let group = resource_group(&route.subscription, &route.group);
-    let id = format!("{group}/providers/Microsoft.Network/networkInterfaces/{name}");
-    match core.world.machines.by_nic(&id) {
-        Some(machine) => Answer::ok(compute::network_interface(machine)),
-        None => absent(core, route, false, &format!("Microsoft.Network/networkInterfaces/{name}")),
-    }
 }
