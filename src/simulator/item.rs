@@ -177,9 +177,19 @@ impl Item {
         guid(&["entity", &self.lifecycle.to_string(), self.direction()])
     }
 
+    /// The same once replication has turned round.
+    pub(crate) fn entity_reversed(&self) -> Uuid {
+        let other = Self::word(!self.course.reversed);
+        guid(&["entity", &self.lifecycle.to_string(), other])
+    }
+
     /// A word that differs between the two directions of replication.
     pub(crate) fn direction(&self) -> &'static str {
-        if self.course.reversed { "reverse" } else { "forward" }
+        Self::word(self.course.reversed)
+    }
+
+    fn word(reversed: bool) -> &'static str {
+        if reversed { "reverse" } else { "forward" }
     }
 
     /// Whether the VM runs in the recovery place of the pair.
@@ -228,10 +238,10 @@ impl Item {
         self.points(now).into_iter().max_by_key(|point| point.time)
     }
 
-    /// Begins to copy in the other direction: what a reprotect leaves behind.
-    pub(crate) fn reverse(&mut self, at: Timestamp, timings: &Timings) {
+    /// Begins to copy in the other direction, `copies` times as long as usual: what a reprotect leaves behind.
+    pub(crate) fn reverse(&mut self, at: Timestamp, timings: &Timings, copies: f64) {
         self.course = Course::protected_since(at, !self.course.reversed);
-        self.course.copy_from(at, timings);
+        self.course.copy_from(later(at, timings.reverse_copy_seconds * (copies - 1.0)), timings);
     }
 
     fn series(&self) -> Series {

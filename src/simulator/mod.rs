@@ -8,6 +8,7 @@
 //! it. Faults, ledger, clock and the portal's hand are under `/_sim/`. Imports nothing else of this package, so that the
 //! operator's client and its counterpart cannot share a mistake.
 
+mod child;
 pub mod clock;
 pub mod faults;
 mod ids;

@@ -56,6 +56,11 @@ impl Subnet {
             route_table: None,
         }
     }
+
+    /// Whether a VM in it reaches anything outside.
+    pub(crate) fn has_egress(&self) -> bool {
+        self.default_outbound_access || self.nat_gateway.is_some()
+    }
 }
 
 /// ARM id of the NAT gateway that goes with a virtual network.
@@ -299,7 +304,7 @@ mod tests {
         let resources = furnished();
         assert_eq!(resources.group(&GROUP.to_uppercase()).unwrap().location, "westeurope", "the first region stays");
         let subnet = format!("{GROUP}/providers/Microsoft.Network/virtualNetworks/rg-app-vnet/subnets/default");
-        assert!(resources.subnet(&subnet).unwrap().nat_gateway.is_some());
+        assert!(resources.subnet(&subnet).unwrap().has_egress());
         for region in ["westeurope", "northeurope"] {
             let id = format!("{GROUP}/providers/Microsoft.Storage/storageAccounts/cache{region}");
             assert_eq!(resources.account(&id).unwrap().location, region);

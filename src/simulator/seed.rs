@@ -17,7 +17,7 @@ pub enum SeedError {
     Invalid(String),
     /// An item names a recipe that does not exist.
     #[error(
-        "item '{item}': failNext '{recipe}' is not a known recipe; use capacity, quota, nic, policy, stalePoint or spell one out"
+        "item '{item}': failNext '{recipe}' is not a known recipe; use capacity, quota, nic, policy, stalePoint, egress, lock or spell one out"
     )]
     UnknownRecipe {
         /// The VM of the item.

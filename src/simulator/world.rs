@@ -87,11 +87,11 @@ impl World {
         let vault = &self.vaults[call.vault];
         let item = vault.items.iter().find(|item| item.uid == call.item).ok_or(Refusal::NoItem)?;
         let refused = self.refusal(item, call.verb, now)?;
-        let context = Context { vault, item, body: call.body, timings: &self.timings, behaviour: &self.behaviour, now };
+        let context = self.context(call, vault, item, now);
         let plan = (call.verb.row().plan)(&context).map_err(|malformed| Refusal::Malformed(malformed.0))?;
         let inert = refused.is_some();
         let recipe = refused.or_else(|| plan.recipe.clone());
-        let job = self.start(call, plan, recipe, number, now);
+        let (job, child) = self.start(call, plan, recipe, number, now);
         let id = job.id;
         let vault = &mut self.vaults[call.vault];
         if let Some(item) = vault.items.iter_mut().find(|item| item.uid == call.item) {
@@ -101,7 +101,21 @@ impl World {
             }
         }
         vault.jobs.push(Job { inert, ..job });
+        vault.jobs.extend(child);
         Ok(id)
+    }
+
+    fn context<'a>(&'a self, call: &Call<'a>, vault: &'a Vault, item: &'a Item, now: Timestamp) -> Context<'a> {
+        Context {
+            vault,
+            item,
+            body: call.body,
+            timings: &self.timings,
+            behaviour: &self.behaviour,
+            machines: &self.machines,
+            resources: &self.resources,
+            now,
+        }
     }
 
     /// Whether the verb is out of turn: an error, or the recipe of a job that says so, as the behaviour wants it.
@@ -120,13 +134,37 @@ impl World {
         Err(Refusal::OutOfTurn(format!("The operation '{operation}' can't be started on '{vm}': {because}.")))
     }
 
-    /// The job of an accepted verb, with the failure that awaits the item if one does.
-    fn start(&mut self, call: &Call<'_>, plan: Plan, recipe: Option<Recipe>, number: u64, now: Timestamp) -> Job {
-        let vault_id = self.vaults[call.vault].id();
+    /// The job of an accepted verb and the one it starts, with the failure that awaits the item if one does.
+    fn start(
+        &mut self,
+        call: &Call<'_>,
+        mut plan: Plan,
+        recipe: Option<Recipe>,
+        number: u64,
+        now: Timestamp,
+    ) -> (Job, Option<Job>) {
         let recipe = recipe.or_else(|| self.planned_failure(call));
+        let child = plan.child.take();
+        let (childs, own) = match recipe {
+            Some(recipe) if recipe.child && child.is_some() => (Some(recipe), None),
+            other => (None, other),
+        };
+        let mut job = self.job(call, plan, own.as_ref(), number, now);
+        let id = guid(&["child", &job.id.to_string()]);
+        let child = child.and_then(|child| child.job(id, &mut job, childs.as_ref()));
+        let request_id = |job: &Job| match self.behaviour.child_shares_activity {
+            true => job.client_request_id.clone(),
+            false => guid(&["request", &job.id.to_string()]).to_string(),
+        };
+        let child = child.map(|child| Job { client_request_id: request_id(&child), ..child });
+        (job, child)
+    }
+
+    fn job(&self, call: &Call<'_>, plan: Plan, recipe: Option<&Recipe>, number: u64, now: Timestamp) -> Job {
+        let vault_id = self.vaults[call.vault].id();
         let item = self.vaults[call.vault].items.iter().find(|item| item.uid == call.item);
         let vm_name = item.map(|item| item.primary().vm_name.clone()).unwrap_or_default();
-        let table = timetable(now, plan.seconds, plan.steps, recipe.as_ref(), &vm_name);
+        let table = timetable(now, plan.seconds, plan.steps, recipe, &vm_name);
         Job {
             id: guid(&["job", &vault_id, &number.to_string()]),
             verb: call.verb,
@@ -151,9 +189,11 @@ impl World {
     /// The recipe that awaits the item's next job of this verb; it is used up.
     fn planned_failure(&mut self, call: &Call<'_>) -> Option<Recipe> {
         let items = &mut self.vaults[call.vault].items;
-        let flags = &mut items.iter_mut().find(|item| item.uid == call.item)?.flags;
-        let mut recipe = flags.fail_next.as_ref()?.resolve()?;
+        let item = items.iter_mut().find(|item| item.uid == call.item)?;
         let operation = call.verb.row().operation;
+        let old_group = item.primary().group_id.clone();
+        let flags = &mut item.flags;
+        let mut recipe = flags.fail_next.as_ref()?.resolve_for(operation)?.about_group(&old_group);
         if recipe.verb.as_ref().is_some_and(|verb| !verb.eq_ignore_ascii_case(operation)) {
             return None;
         }

@@ -95,6 +95,7 @@ fn body(core: &Core, vault: usize, index: usize, verb: Verb, act: &Act) -> Value
         }),
         Verb::TestFailoverCleanup => json!({ "comments": "cleaned up in the portal" }),
         Verb::SwitchProtection => reprotect(core, vault, item),
+        Verb::EnableDr => return Value::Null,
     };
     json!({ "properties": properties })
 }

@@ -70,7 +70,8 @@ fn patched<T: Serialize + DeserializeOwned>(current: &T, patch: &Value) -> Resul
 fn jobs(core: &mut Core, now: Timestamp) -> Reply {
     let behaviour = &core.world.behaviour;
     let of = |vault: &Vault| -> Vec<Value> {
-        vault.jobs.iter().map(|job| wire::job::full(vault, job, behaviour, now)).collect()
+        let there = vault.jobs.iter().filter(|job| job.started <= now);
+        there.map(|job| wire::job::full(vault, job, behaviour, now)).collect()
     };
     Ok(json!(core.world.vaults.iter().flat_map(of).collect::<Vec<_>>()))
 }

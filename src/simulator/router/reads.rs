@@ -100,13 +100,14 @@ fn protected(
 /// Newest first; a job shows up only after the configured lag. `$filter` is tolerated, a client filters for itself.
 fn jobs(core: &Core, incoming: &Incoming, index: usize, now: Timestamp) -> Value {
     let vault = &core.world.vaults[index];
-    let seen = vault.jobs.iter().rev().filter(|found| listed_by(core, found.started) <= now);
-    page(core, incoming, seen.map(|found| job::listed(vault, found, now)).collect())
+    let mut seen: Vec<_> = vault.jobs.iter().rev().filter(|found| listed_by(core, found.started) <= now).collect();
+    seen.sort_by_key(|found| std::cmp::Reverse(found.started));
+    page(core, incoming, seen.into_iter().map(|found| job::listed(vault, found, now)).collect())
 }
 
 fn job_get(core: &mut Core, index: usize, name: &str, meta: &Meta) -> Answer {
     let vault = &mut core.world.vaults[index];
-    let position = match vault.job(name) {
+    let position = match vault.job(name, meta.now) {
         Ok(position) => position,
         Err(what) => return not_found(&what, meta),
     };
@@ -120,7 +121,7 @@ fn job_get(core: &mut Core, index: usize, name: &str, meta: &Meta) -> Answer {
 
 fn operation_status(core: &mut Core, index: usize, name: &str, meta: &Meta) -> Answer {
     let vault = &mut core.world.vaults[index];
-    let position = match vault.job(name) {
+    let position = match vault.job(name, meta.now) {
         Ok(position) => position,
         Err(what) => return not_found(&what, meta),
     };
@@ -131,7 +132,7 @@ fn operation_status(core: &mut Core, index: usize, name: &str, meta: &Meta) -> A
 /// 202 while it runs (ARM's rule, unverified), afterwards 200 with the job (recorded in 2017).
 fn operation_result(core: &Core, incoming: &Incoming, index: usize, name: &str, meta: &Meta) -> Answer {
     let vault = &core.world.vaults[index];
-    let position = match vault.job(name) {
+    let position = match vault.job(name, meta.now) {
         Ok(position) => position,
         Err(what) => return not_found(&what, meta),
     };

@@ -56,6 +56,7 @@ fn plan(context: &Context<'_>) -> Result<Plan, Malformed> {
         point,
         details: json!({}),
         recipe: context.wrong_provider().or(gone),
+        child: None,
     })
 }
 
