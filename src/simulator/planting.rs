@@ -81,14 +81,40 @@ impl World {
         self.vaults[vault].items.push(item);
     }
 
-    /// Disables an item and enables it anew under its name: another lifecycle, no history, from the first side.
-    pub(crate) fn recreate_item(&mut self, vault: usize, index: usize, state: SeedState, now: Timestamp) {
+    /// Disables an item and enables it anew under its name: another lifecycle, no history, from the first side of its
+    /// vault or, `from_recovery`, from the other one.
+    pub(crate) fn recreate_item(
+        &mut self,
+        vault: usize,
+        index: usize,
+        state: SeedState,
+        from_recovery: bool,
+        now: Timestamp,
+    ) {
         let uid = self.next_number();
         let item = &mut self.vaults[vault].items[index];
         item.uid = uid;
         item.lifecycle = guid(&["lifecycle", &item.name, &uid.to_string()]);
+        item.placements.sort_by_key(|place| place.fabric);
+        if from_recovery {
+            item.placements.reverse();
+        }
         item.course = Course::protected_since(later(now, -MATURE), false);
         set_state(item, state, now, &self.timings);
+        let item = item.clone();
+        self.start_machine(vault, &item, now);
+    }
+
+    /// Sees to it that the VM of an item runs where its state says, and nowhere else.
+    fn start_machine(&mut self, vault: usize, item: &Item, now: Timestamp) {
+        let (runs, stands) =
+            if item.failed_over() { (item.recovery(), item.primary()) } else { (item.primary(), item.recovery()) };
+        if self.machines.get(&runs.vm_id()).is_none() {
+            let location = &self.vaults[vault].fabrics[runs.fabric].location;
+            self.machines.insert(machine(item, runs, location, now, ""));
+        }
+        self.machines.set_running(&runs.vm_id(), true);
+        self.machines.set_running(&stands.vm_id(), false);
     }
 
     fn plant_machines(&mut self, vault: usize, item: &Item, now: Timestamp) {

@@ -105,6 +105,7 @@ impl World {
         Ok(id)
     }
 
+    /// What the verb of `call` is planned from.
     fn context<'a>(&'a self, call: &Call<'a>, vault: &'a Vault, item: &'a Item, now: Timestamp) -> Context<'a> {
         Context {
             vault,
@@ -160,6 +161,7 @@ impl World {
         (job, child)
     }
 
+    /// The job itself, laid into its time; with `recipe` it fails.
     fn job(&self, call: &Call<'_>, plan: Plan, recipe: Option<&Recipe>, number: u64, now: Timestamp) -> Job {
         let vault_id = self.vaults[call.vault].id();
         let item = self.vaults[call.vault].items.iter().find(|item| item.uid == call.item);
@@ -193,13 +195,13 @@ impl World {
         let operation = call.verb.row().operation;
         let old_group = item.primary().group_id.clone();
         let flags = &mut item.flags;
-        let mut recipe = flags.fail_next.as_ref()?.resolve_for(operation)?.about_group(&old_group);
+        let mut recipe = flags.fail_next.as_ref()?.resolve_for(operation)?;
         if recipe.verb.as_ref().is_some_and(|verb| !verb.eq_ignore_ascii_case(operation)) {
             return None;
         }
         recipe.times = recipe.times.saturating_sub(1);
         flags.fail_next = (recipe.times > 0).then(|| super::recipe::RecipeSpec::Custom(recipe.clone()));
-        Some(recipe)
+        Some(recipe.about_group(&old_group))
     }
 
     fn end_job(&mut self, vault: usize, job: usize) {

@@ -115,6 +115,9 @@ struct ItemChange {
     remove: bool,
     /// Enabled anew under the same name, in this state.
     recreate: Option<SeedState>,
+    /// With `recreate`: from the recovery side, so that what was the target is the initial location.
+    #[serde(default)]
+    from_recovery: bool,
     create: Option<ItemSeed>,
     #[serde(flatten)]
     flags: Map<String, Value>,
@@ -134,7 +137,9 @@ async fn change_item(State(simulator): Sim, body: Bytes) -> Response<Body> {
             return items(core, now);
         }
         if let Some(state) = change.recreate {
-            core.world.recreate_item(vault, index, state, now);
+            core.world.recreate_item(vault, index, state, change.from_recovery, now);
+        } else if change.from_recovery {
+            return Err((400, "fromRecovery goes with recreate".to_owned()));
         }
         let item = &mut core.world.vaults[vault].items[index];
         known_fields(&item.flags, &change.flags)?;

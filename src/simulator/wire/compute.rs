@@ -41,7 +41,7 @@ pub(crate) fn virtual_machine(machine: &Machine) -> Value {
     vm
 }
 
-/// A data disk; its position is its LUN.
+/// A data disk; its position is its LUN. The shape is public, no recording here holds one.
 fn data_disk((lun, disk): (usize, &Disk)) -> Value {
     json!({
         "lun": lun,
