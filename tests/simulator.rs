@@ -20,5 +20,11 @@ mod faults;
 mod process;
 #[path = "simulator/reads.rs"]
 mod reads;
+#[path = "simulator/reprotect.rs"]
+mod reprotect;
+#[path = "simulator/reprotect_input.rs"]
+mod reprotect_input;
+#[path = "simulator/surroundings.rs"]
+mod surroundings;
 #[path = "simulator/verbs.rs"]
 mod verbs;

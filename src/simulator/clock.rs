@@ -65,7 +65,6 @@ pub(crate) fn later(instant: Timestamp, seconds: f64) -> Timestamp {
 }
 
 /// Seconds from `from` to `to`; negative when `to` is the earlier one.
-#[cfg(test)]
 pub(crate) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
 }

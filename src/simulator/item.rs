@@ -38,6 +38,11 @@ impl Placement {
         format!("{}/providers/{kind}/{name}", self.group_id)
     }
 
+    /// ARM id of the cache storage account here, for a source in `location`.
+    pub(crate) fn cache_account(&self, location: &str) -> String {
+        self.resource("Microsoft.Storage/storageAccounts", &format!("cache{location}"))
+    }
+
     /// ARM id of the virtual network here.
     pub(crate) fn network_id(&self) -> String {
         let group = super::ids::last_segment(&self.group_id);
@@ -77,6 +82,10 @@ pub(crate) struct Item {
     pub(crate) name: String,
     pub(crate) vm_size: String,
     pub(crate) os_type: String,
+    /// Name of the OS disk, the same on both sides.
+    pub(crate) os_disk: String,
+    /// Names of the data disks, the same on both sides.
+    pub(crate) data_disks: Vec<String>,
     /// The place it was enabled from, and the other one. Never swapped.
     pub(crate) placements: [Placement; 2],
     /// Survives a change of direction (recorded: cli-A2A_scenarios).
@@ -168,9 +177,19 @@ impl Item {
         guid(&["entity", &self.lifecycle.to_string(), self.direction()])
     }
 
+    /// The same once replication has turned round.
+    pub(crate) fn entity_reversed(&self) -> Uuid {
+        let other = Self::word(!self.course.reversed);
+        guid(&["entity", &self.lifecycle.to_string(), other])
+    }
+
     /// A word that differs between the two directions of replication.
     pub(crate) fn direction(&self) -> &'static str {
-        if self.course.reversed { "reverse" } else { "forward" }
+        Self::word(self.course.reversed)
+    }
+
+    fn word(reversed: bool) -> &'static str {
+        if reversed { "reverse" } else { "forward" }
     }
 
     /// Whether the VM runs in the recovery place of the pair.
@@ -219,10 +238,10 @@ impl Item {
         self.points(now).into_iter().max_by_key(|point| point.time)
     }
 
-    /// Begins to copy in the other direction: what a reprotect leaves behind.
-    pub(crate) fn reverse(&mut self, at: Timestamp, timings: &Timings) {
+    /// Begins to copy in the other direction, `copies` times as long as usual: what a reprotect leaves behind.
+    pub(crate) fn reverse(&mut self, at: Timestamp, timings: &Timings, copies: f64) {
         self.course = Course::protected_since(at, !self.course.reversed);
-        self.course.copy_from(at, timings);
+        self.course.copy_from(later(at, timings.reverse_copy_seconds * (copies - 1.0)), timings);
     }
 
     fn series(&self) -> Series {

@@ -37,6 +37,8 @@ pub(crate) struct Task {
     pub(crate) starts: Timestamp,
     pub(crate) ends: Timestamp,
     pub(crate) end: TaskEnd,
+    /// The job that it starts and waits for.
+    pub(crate) child: Option<Uuid>,
 }
 
 /// One task before it has times.
@@ -208,7 +210,7 @@ pub(crate) fn timetable(
             _ => step.end,
         };
         let ends = if matches!(end, TaskEnd::Unreached) { starts } else { cursor };
-        tasks.push(Task { id: step.id, name: step.name, friendly: step.friendly, starts, ends, end });
+        tasks.push(Task { id: step.id, name: step.name, friendly: step.friendly, starts, ends, end, child: None });
         if matches!(failing, Some(at) if index >= at) {
             cursor = tasks.last().map_or(cursor, |task| task.ends);
         }

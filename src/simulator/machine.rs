@@ -11,7 +11,15 @@ use uuid::Uuid;
 use super::ids::guid;
 use super::item::{Item, Placement};
 
-/// One VM with its single NIC and disk.
+/// A managed disk of a VM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Disk {
+    /// ARM id in the casing of its creator.
+    pub(crate) id: String,
+    pub(crate) name: String,
+}
+
+/// One VM with its single NIC and its disks.
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
     /// ARM id in the casing of its creator.
@@ -21,8 +29,9 @@ pub(crate) struct Machine {
     pub(crate) vm_guid: Uuid,
     pub(crate) size: String,
     pub(crate) os_type: String,
-    pub(crate) os_disk_id: String,
-    pub(crate) os_disk_name: String,
+    pub(crate) os_disk: Disk,
+    /// In the order of their LUNs.
+    pub(crate) data_disks: Vec<Disk>,
     pub(crate) nic_id: String,
     pub(crate) subnet_id: String,
     pub(crate) address: String,
@@ -42,6 +51,19 @@ impl Machines {
     /// Adds or replaces a VM.
     pub(crate) fn insert(&mut self, machine: Machine) {
         self.0.insert(machine.id.to_ascii_lowercase(), machine);
+    }
+
+    /// Removes the VM with this id, or all VMs of the group with this id; false when there was none.
+    pub(crate) fn remove_below(&mut self, id: &str) -> bool {
+        let (id, before) = (id.to_ascii_lowercase(), self.0.len());
+        let below = format!("{id}/");
+        self.0.retain(|key, _| *key != id && !key.starts_with(&below));
+        self.0.len() < before
+    }
+
+    /// The ids of all VMs.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(|machine| machine.id.as_str())
     }
 
     /// Removes a VM if it is there.
@@ -73,24 +95,36 @@ impl Machines {
     }
 }
 
-/// Name of the OS disk of an item; the same on both sides.
-pub(crate) fn os_disk_name(item: &Item) -> String {
-    format!("{}_OsDisk_1_{}", item.placements[0].vm_name, item.lifecycle.simple())
+impl Machine {
+    /// All disks, the OS disk first.
+    pub(crate) fn disks(&self) -> impl Iterator<Item = &Disk> {
+        std::iter::once(&self.os_disk).chain(&self.data_disks)
+    }
+}
+
+/// Names of the OS disk and the data disks of a VM; `key` tells them from those of other VMs.
+pub(crate) fn disk_names(vm: &str, key: Uuid, data_disks: usize) -> (String, Vec<String>) {
+    let key = key.simple();
+    let data = (0..data_disks).map(|lun| format!("{vm}_DataDisk_{lun}_{key}")).collect();
+    (format!("{vm}_OsDisk_1_{key}"), data)
 }
 
 /// The VM of `item` in `place`, created at `at`; `suffix` is `-test` for a drill.
 pub(crate) fn machine(item: &Item, place: &Placement, location: &str, at: Timestamp, suffix: &str) -> Machine {
     let name = format!("{}{suffix}", place.vm_name);
     let disk_suffix = if suffix.is_empty() { "" } else { "-ASRtest" };
-    let disk = format!("{}{disk_suffix}", os_disk_name(item));
+    let disk = |name: &String| {
+        let name = format!("{name}{disk_suffix}");
+        Disk { id: place.resource("Microsoft.Compute/disks", &name), name }
+    };
     let id = place.resource("Microsoft.Compute/virtualMachines", &name);
     Machine {
         vm_guid: guid(&["vm", &id, &at.to_string()]),
         location: location.to_owned(),
         size: item.vm_size.clone(),
         os_type: item.os_type.clone(),
-        os_disk_id: place.resource("Microsoft.Compute/disks", &disk),
-        os_disk_name: disk,
+        os_disk: disk(&item.os_disk),
+        data_disks: item.data_disks.iter().map(disk).collect(),
         nic_id: place.resource("Microsoft.Network/networkInterfaces", &format!("{name}-nic")),
         subnet_id: format!("{}/subnets/default", place.network_id()),
         address: place.address.clone(),

@@ -8,6 +8,7 @@
 //! it. Faults, ledger, clock and the portal's hand are under `/_sim/`. Imports nothing else of this package, so that the
 //! operator's client and its counterpart cannot share a mistake.
 
+mod child;
 pub mod clock;
 pub mod faults;
 mod ids;
@@ -20,6 +21,7 @@ mod points;
 mod principal;
 mod ratelimit;
 pub mod recipe;
+mod resources;
 pub mod router;
 pub mod seed;
 pub mod serve;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::clock::later;
 use super::ids::{guid, resource_group};
 use super::item::{Course, Item, Placement, State};
-use super::machine::machine;
+use super::machine::{disk_names, machine};
 use super::points::{Consistency, Point};
 use super::recipe::RecipeSpec;
 use super::seed::{ItemSeed, Seed, SeedError, SeedState, VaultSeed};
@@ -36,10 +36,13 @@ impl World {
                 history_minutes: vault.policy.history_minutes,
                 app_minutes: vault.policy.app_consistent_minutes,
             },
+            mapped: [true; 2],
             items: Vec::new(),
             jobs: Vec::new(),
         });
         let index = self.vaults.len() - 1;
+        let group = resource_group(&self.vaults[index].subscription, &vault.resource_group);
+        self.resources.add_group(&group, &vault.recovery_region);
         for item in &vault.items {
             known_recipe(item)?;
             self.add_item(index, item, seed.date);
@@ -53,13 +56,17 @@ impl World {
         let Vault { subscription, policy, .. } = &self.vaults[vault];
         let protected = seed.protected_since.unwrap_or_else(|| later(now, -MATURE));
         let course = Course { last_test: seed.last_test_failover, ..Course::protected_since(protected, seed.reversed) };
+        let lifecycle = guid(&["lifecycle", &seed.resource_group, &seed.vm_name, &uid.to_string()]);
+        let (os_disk, data_disks) = disk_names(&seed.vm_name, lifecycle, seed.data_disks);
         let mut item = Item {
             uid,
             name: seed.name.clone().unwrap_or_else(|| portal_name(&seed.vm_name)),
             vm_size: seed.vm_size.clone(),
             os_type: seed.os_type.clone(),
             placements: placements(subscription, seed),
-            lifecycle: guid(&["lifecycle", &seed.resource_group, &seed.vm_name, &uid.to_string()]),
+            os_disk,
+            data_disks,
+            lifecycle,
             history_minutes: policy.history_minutes,
             app_minutes: policy.app_minutes,
             course,
@@ -67,17 +74,47 @@ impl World {
         };
         set_state(&mut item, seed.state, now, &self.timings);
         self.plant_machines(vault, &item, now);
+        for place in &item.placements {
+            let location = &self.vaults[vault].fabrics[place.fabric].location;
+            self.resources.furnish(place, location);
+        }
         self.vaults[vault].items.push(item);
     }
 
-    /// Disables an item and enables it anew under its name: another lifecycle, no history, from the first side.
-    pub(crate) fn recreate_item(&mut self, vault: usize, index: usize, state: SeedState, now: Timestamp) {
+    /// Disables an item and enables it anew under its name: another lifecycle, no history, from the first side of its
+    /// vault or, `from_recovery`, from the other one.
+    pub(crate) fn recreate_item(
+        &mut self,
+        vault: usize,
+        index: usize,
+        state: SeedState,
+        from_recovery: bool,
+        now: Timestamp,
+    ) {
         let uid = self.next_number();
         let item = &mut self.vaults[vault].items[index];
         item.uid = uid;
         item.lifecycle = guid(&["lifecycle", &item.name, &uid.to_string()]);
+        item.placements.sort_by_key(|place| place.fabric);
+        if from_recovery {
+            item.placements.reverse();
+        }
         item.course = Course::protected_since(later(now, -MATURE), false);
         set_state(item, state, now, &self.timings);
+        let item = item.clone();
+        self.start_machine(vault, &item, now);
+    }
+
+    /// Sees to it that the VM of an item runs where its state says, and nowhere else.
+    fn start_machine(&mut self, vault: usize, item: &Item, now: Timestamp) {
+        let (runs, stands) =
+            if item.failed_over() { (item.recovery(), item.primary()) } else { (item.primary(), item.recovery()) };
+        if self.machines.get(&runs.vm_id()).is_none() {
+            let location = &self.vaults[vault].fabrics[runs.fabric].location;
+            self.machines.insert(machine(item, runs, location, now, ""));
+        }
+        self.machines.set_running(&runs.vm_id(), true);
+        self.machines.set_running(&stands.vm_id(), false);
     }
 
     fn plant_machines(&mut self, vault: usize, item: &Item, now: Timestamp) {

@@ -34,7 +34,7 @@ pub(crate) struct JobError {
 }
 
 /// A failure to come: the next job of the item fails this way. A bare string names one of the known recipes:
-/// `capacity`, `quota`, `nic`, `stalePoint`, `policy`.
+/// `capacity`, `quota`, `nic`, `stalePoint`, `policy`, and of a reprotect `egress`, `lock`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum RecipeSpec {
@@ -64,6 +64,9 @@ pub struct Recipe {
     /// Azure's own advice.
     #[serde(default)]
     pub recommended_action: String,
+    /// It fails the job that a reprotect starts; the reprotect itself then says only that something failed.
+    #[serde(default)]
+    pub child: bool,
     /// Put the generic wrapper 539 before the cause.
     #[serde(default = "yes")]
     pub wrapper: bool,
@@ -91,19 +94,26 @@ impl RecipeSpec {
             Self::Named(name) => named(name),
         }
     }
+
+    /// The recipe for a job of `operation`: a lack of quota shows otherwise when no VM is made (asr-errors 3).
+    pub(crate) fn resolve_for(&self, operation: &str) -> Option<Recipe> {
+        match self {
+            Self::Named(name) if name == "quota" && operation == "switchprotection" => Some(no_size()),
+            other => other.resolve(),
+        }
+    }
 }
 
 impl Recipe {
+    /// The recipe with `{group}` in its message replaced by a group's ARM id.
+    pub(crate) fn about_group(mut self, group: &str) -> Self {
+        self.message = self.message.replace("{group}", group);
+        self
+    }
+
     /// The errors that the job carries: the wrapper first when asked for, the cause last.
     pub(crate) fn errors(&self, vm: &str) -> Vec<JobError> {
-        let wrapper = self.wrapper.then(|| {
-            error(
-                "539",
-                "The requested action couldn't be performed by the 'A2A' replication provider.",
-                "Check other errors for more information.",
-                "Resolve the issue and retry the operation.",
-            )
-        });
+        let wrapper = self.wrapper.then(|| child_failed().cause(vm));
         wrapper.into_iter().chain([self.cause(vm)]).collect()
     }
 
@@ -161,6 +171,65 @@ pub(crate) fn out_of_turn(code: &str, operation: &str) -> Recipe {
     recipe(code, &text, "Another operation runs, or the item isn't in the right state.", "Wait, then retry.", false)
 }
 
+/// The generic failure of a job whose child failed, and the wrapper before a cause: it says nothing (539, asr-errors 2.2).
+pub(crate) fn child_failed() -> Recipe {
+    let text = "The requested action couldn't be performed by the 'A2A' replication provider.";
+    let causes = "Check other errors for more information.";
+    recipe("539", text, causes, "Resolve the issue and retry the operation.", false)
+}
+
+/// A recovered VM that reaches nothing outside: its Mobility Service can't be registered (asr-errors 2.1 and 2.3).
+pub(crate) fn egress() -> Recipe {
+    let text = "Site Recovery couldn't be configured on '{vm}': the Microsoft 365 authentication and identity endpoints \
+                can't be reached.";
+    let causes =
+        "The virtual machine has no outbound connectivity, for instance no public IP address and no NAT gateway.";
+    let action = "Give the subnet of the virtual machine a way out, then reprotect again.";
+    in_child("CreateProtectionTarget", recipe("151196", text, causes, action, true))
+}
+
+/// No VM size for the old side: how a lack of quota shows when replication is enabled (150097, asr-errors 2.1 and 3).
+fn no_size() -> Recipe {
+    let text = "No virtual machine size for '{vm}' is available in the target region.";
+    let causes = "The subscription isn't enabled for the region, or its quota is used up.";
+    let action = "Raise the quota or choose another size, then reprotect again.";
+    in_child("EnableProtectionPrerequisitesCheck", recipe("150097", text, causes, action, true))
+}
+
+fn in_child(task: &str, recipe: Recipe) -> Recipe {
+    Recipe { verb: Some("switchprotection".to_owned()), task: Some(task.to_owned()), child: true, ..recipe }
+}
+
+/// A lock on the group of the old side. ARM's text inside is public, the number of the job's error is not (asr-errors 2.3).
+pub(crate) fn scope_locked() -> Recipe {
+    let text = "The old virtual machine '{vm}' or its disks couldn't be replaced. Arm error code: ScopeLocked. Arm error \
+                message: 'The scope '{group}/providers/Microsoft.Compute/virtualMachines/{vm}' cannot perform delete \
+                operation because following scope(s) are locked: '{group}'. Please remove the lock and try again.'";
+    let causes = "A resource lock forbids the delete.";
+    let action = "Remove the lock, then reprotect again.";
+    last_task(recipe("ScopeLocked", text, causes, action, true))
+}
+
+/// A reprotect without all disks: taken, and failed in its last task. No source gives the code (asr-errors 2.3).
+pub(crate) fn disks_not_given() -> Recipe {
+    let causes = "The request doesn't name every managed disk of the recovered virtual machine.";
+    let action = "Name every managed disk, then reprotect again.";
+    last_task(recipe("", "Managed disk details not provided for '{vm}'.", causes, action, false))
+}
+
+fn last_task(recipe: Recipe) -> Recipe {
+    let (verb, task) = (Some("switchprotection".to_owned()), Some("ProtectReplicaTask".to_owned()));
+    Recipe { verb, task, ..recipe }
+}
+
+/// A reprotect of a VM that somebody deleted. No source gives the code, or the task (asr-errors 2.3).
+pub(crate) fn recovered_vm_gone() -> Recipe {
+    let text = "The virtual machine '{vm}' might have been deleted.";
+    let action = "Disable replication, then enable it anew.";
+    let task = Some("DiscoverReplicaTask".to_owned());
+    Recipe { task, ..recipe("", text, "The recovered virtual machine was deleted or moved.", action, false) }
+}
+
 fn named(name: &str) -> Option<Recipe> {
     let vm_creation = |azure: &str| {
         let message = format!("Virtual machine '{{vm}}' couldn't be created. Azure error message: '{azure}'");
@@ -185,6 +254,8 @@ fn named(name: &str) -> Option<Recipe> {
             true,
         )),
         "stalePoint" => Some(stale_point()),
+        "egress" => Some(egress()),
+        "lock" => Some(scope_locked()),
         _ => None,
     }
 }
@@ -193,6 +264,7 @@ fn recipe(code: &str, message: &str, causes: &str, action: &str, wrapper: bool) 
     Recipe {
         verb: None,
         task: None,
+        child: false,
         code: code.to_owned(),
         message: message.to_owned(),
         possible_causes: causes.to_owned(),

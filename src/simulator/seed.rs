@@ -17,7 +17,7 @@ pub enum SeedError {
     Invalid(String),
     /// An item names a recipe that does not exist.
     #[error(
-        "item '{item}': failNext '{recipe}' is not a known recipe; use capacity, quota, nic, policy, stalePoint or spell one out"
+        "item '{item}': failNext '{recipe}' is not a known recipe; use capacity, quota, nic, policy, stalePoint, egress, lock or spell one out"
     )]
     UnknownRecipe {
         /// The VM of the item.
@@ -213,6 +213,8 @@ pub struct ItemSeed {
     pub vm_size: String,
     /// `Windows` or `Linux`.
     pub os_type: String,
+    /// How many data disks it has beside the OS disk.
+    pub data_disks: usize,
     /// Private address of the VM; the recovered one keeps it.
     pub address: String,
     /// Availability zone of the source, for zone to zone items.
@@ -242,6 +244,7 @@ impl Default for ItemSeed {
             recovery_resource_group: "rg-app-dr".to_owned(),
             vm_size: "Standard_D2s_v5".to_owned(),
             os_type: "Linux".to_owned(),
+            data_disks: 0,
             address: "10.1.0.4".to_owned(),
             primary_zone: None,
             recovery_zone: None,

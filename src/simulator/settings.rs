@@ -32,6 +32,11 @@ pub struct Behaviour {
     pub shutdown_failure: ShutdownFailure,
     /// A job with warnings ends the operation `PartiallySucceeded` instead of `Succeeded` (runbook of Microsoft).
     pub partial_operation_status: bool,
+    /// The job that a reprotect starts carries the request id of the reprotect in its `activityId`; off is one of its own
+    /// (nobody has recorded a GET of such a job).
+    pub child_shares_activity: bool,
+    /// Regions where Compute, Network, Storage and resource groups answer 503 (an assumption); Site Recovery answers.
+    pub down_regions: Vec<String>,
     /// Job GETs that an operation's status says `NotStarted` for (recorded: 2 at most).
     pub not_started_polls: u32,
 }
@@ -51,6 +56,8 @@ impl Default for Behaviour {
             health_after_failover: HealthAfterFailover::Normal,
             shutdown_failure: ShutdownFailure::Failed,
             partial_operation_status: false,
+            child_shares_activity: true,
+            down_regions: Vec::new(),
             not_started_polls: 0,
         }
     }

@@ -59,6 +59,8 @@ pub(crate) struct Vault {
     pub(crate) name: String,
     pub(crate) fabrics: [Fabric; 2],
     pub(crate) policy: Policy,
+    /// Whether the container of each fabric is mapped to the other one.
+    pub(crate) mapped: [bool; 2],
     pub(crate) items: Vec<Item>,
     /// In the order they were accepted.
     pub(crate) jobs: Vec<Job>,
@@ -155,10 +157,10 @@ impl Vault {
         self.items.iter().filter(move |item| item.primary().fabric == fabric)
     }
 
-    /// The job with this name.
-    pub(crate) fn job(&self, name: &str) -> Result<usize, Missing> {
+    /// The job with this name that is there at `now`; one that a job starts itself comes later.
+    pub(crate) fn job(&self, name: &str, now: Timestamp) -> Result<usize, Missing> {
         let wanted = Uuid::parse_str(name).ok();
-        let found = self.jobs.iter().position(|job| Some(job.id) == wanted);
+        let found = self.jobs.iter().position(|job| Some(job.id) == wanted && job.started <= now);
         found.ok_or_else(|| Missing::Resource(name.to_owned()))
     }
 

@@ -12,6 +12,7 @@ use super::item::Item;
 use super::job::{Job, timetable};
 use super::machine::Machines;
 use super::recipe::{Recipe, out_of_turn};
+use super::resources::Resources;
 use super::seed::{Seed, SeedError};
 use super::settings::{Behaviour, Timings};
 use super::vault::Vault;
@@ -21,6 +22,7 @@ use super::verb::{Context, Ending, Plan, Verb};
 pub(crate) struct World {
     pub(crate) vaults: Vec<Vault>,
     pub(crate) machines: Machines,
+    pub(crate) resources: Resources,
     pub(crate) behaviour: Behaviour,
     pub(crate) timings: Timings,
     made: u64,
@@ -53,6 +55,7 @@ impl World {
         let mut world = Self {
             vaults: Vec::new(),
             machines: Machines::default(),
+            resources: Resources::default(),
             behaviour: seed.behaviour.clone(),
             timings: seed.timings.clone(),
             made: 0,
@@ -84,11 +87,11 @@ impl World {
         let vault = &self.vaults[call.vault];
         let item = vault.items.iter().find(|item| item.uid == call.item).ok_or(Refusal::NoItem)?;
         let refused = self.refusal(item, call.verb, now)?;
-        let context = Context { vault, item, body: call.body, timings: &self.timings, behaviour: &self.behaviour, now };
+        let context = self.context(call, vault, item, now);
         let plan = (call.verb.row().plan)(&context).map_err(|malformed| Refusal::Malformed(malformed.0))?;
         let inert = refused.is_some();
         let recipe = refused.or_else(|| plan.recipe.clone());
-        let job = self.start(call, plan, recipe, number, now);
+        let (job, child) = self.start(call, plan, recipe, number, now);
         let id = job.id;
         let vault = &mut self.vaults[call.vault];
         if let Some(item) = vault.items.iter_mut().find(|item| item.uid == call.item) {
@@ -98,7 +101,22 @@ impl World {
             }
         }
         vault.jobs.push(Job { inert, ..job });
+        vault.jobs.extend(child);
         Ok(id)
+    }
+
+    /// What the verb of `call` is planned from.
+    fn context<'a>(&'a self, call: &Call<'a>, vault: &'a Vault, item: &'a Item, now: Timestamp) -> Context<'a> {
+        Context {
+            vault,
+            item,
+            body: call.body,
+            timings: &self.timings,
+            behaviour: &self.behaviour,
+            machines: &self.machines,
+            resources: &self.resources,
+            now,
+        }
     }
 
     /// Whether the verb is out of turn: an error, or the recipe of a job that says so, as the behaviour wants it.
@@ -117,13 +135,38 @@ impl World {
         Err(Refusal::OutOfTurn(format!("The operation '{operation}' can't be started on '{vm}': {because}.")))
     }
 
-    /// The job of an accepted verb, with the failure that awaits the item if one does.
-    fn start(&mut self, call: &Call<'_>, plan: Plan, recipe: Option<Recipe>, number: u64, now: Timestamp) -> Job {
-        let vault_id = self.vaults[call.vault].id();
+    /// The job of an accepted verb and the one it starts, with the failure that awaits the item if one does.
+    fn start(
+        &mut self,
+        call: &Call<'_>,
+        mut plan: Plan,
+        recipe: Option<Recipe>,
+        number: u64,
+        now: Timestamp,
+    ) -> (Job, Option<Job>) {
         let recipe = recipe.or_else(|| self.planned_failure(call));
+        let child = plan.child.take();
+        let (childs, own) = match recipe {
+            Some(recipe) if recipe.child && child.is_some() => (Some(recipe), None),
+            other => (None, other),
+        };
+        let mut job = self.job(call, plan, own.as_ref(), number, now);
+        let id = guid(&["child", &job.id.to_string()]);
+        let child = child.and_then(|child| child.job(id, &mut job, childs.as_ref()));
+        let request_id = |job: &Job| match self.behaviour.child_shares_activity {
+            true => job.client_request_id.clone(),
+            false => guid(&["request", &job.id.to_string()]).to_string(),
+        };
+        let child = child.map(|child| Job { client_request_id: request_id(&child), ..child });
+        (job, child)
+    }
+
+    /// The job itself, laid into its time; with `recipe` it fails.
+    fn job(&self, call: &Call<'_>, plan: Plan, recipe: Option<&Recipe>, number: u64, now: Timestamp) -> Job {
+        let vault_id = self.vaults[call.vault].id();
         let item = self.vaults[call.vault].items.iter().find(|item| item.uid == call.item);
         let vm_name = item.map(|item| item.primary().vm_name.clone()).unwrap_or_default();
-        let table = timetable(now, plan.seconds, plan.steps, recipe.as_ref(), &vm_name);
+        let table = timetable(now, plan.seconds, plan.steps, recipe, &vm_name);
         Job {
             id: guid(&["job", &vault_id, &number.to_string()]),
             verb: call.verb,
@@ -148,15 +191,17 @@ impl World {
     /// The recipe that awaits the item's next job of this verb; it is used up.
     fn planned_failure(&mut self, call: &Call<'_>) -> Option<Recipe> {
         let items = &mut self.vaults[call.vault].items;
-        let flags = &mut items.iter_mut().find(|item| item.uid == call.item)?.flags;
-        let mut recipe = flags.fail_next.as_ref()?.resolve()?;
+        let item = items.iter_mut().find(|item| item.uid == call.item)?;
         let operation = call.verb.row().operation;
+        let old_group = item.primary().group_id.clone();
+        let flags = &mut item.flags;
+        let mut recipe = flags.fail_next.as_ref()?.resolve_for(operation)?;
         if recipe.verb.as_ref().is_some_and(|verb| !verb.eq_ignore_ascii_case(operation)) {
             return None;
         }
         recipe.times = recipe.times.saturating_sub(1);
         flags.fail_next = (recipe.times > 0).then(|| super::recipe::RecipeSpec::Custom(recipe.clone()));
-        Some(recipe)
+        Some(recipe.about_group(&old_group))
     }
 
     fn end_job(&mut self, vault: usize, job: usize) {

@@ -58,6 +58,39 @@ async fn an_item_can_vanish_and_come_back_as_another() {
 }
 
 #[tokio::test]
+async fn an_item_can_be_enabled_anew_from_the_other_side() {
+    let azure = Azure::new().await;
+    azure.set_item(json!({ "name": "app01", "recreate": "Protected", "fromRecovery": true })).await;
+    assert_eq!(azure.get(&item_path("app01")).await.status, 404, "it is in the other fabric");
+    let path = item_path("app01").replace("westeurope", "northeurope");
+    let item = azure.properties(&path).await;
+    let details = &item["providerSpecificDetails"];
+    for field in ["initialPrimaryFabricLocation", "primaryFabricLocation"] {
+        assert_eq!(details[field], "northeurope", "{field}");
+    }
+    for field in ["initialRecoveryFabricLocation", "recoveryFabricLocation"] {
+        assert_eq!(details[field], "westeurope", "{field}");
+    }
+    assert_eq!(
+        (item["protectionState"].as_str(), item["activeLocation"].as_str()),
+        (Some("Protected"), Some("Primary"))
+    );
+    let vm = details["fabricObjectId"].as_str().unwrap().to_owned();
+    assert!(vm.contains("/rg-app-dr/"), "{vm}");
+    let disk = azure.properties(&vm).await["storageProfile"]["osDisk"]["managedDisk"]["id"].clone();
+    assert!(
+        disk.as_str().unwrap().eq_ignore_ascii_case(details["protectedManagedDisks"][0]["diskId"].as_str().unwrap())
+    );
+    let failover = azure.call("POST", &format!("{path}/unplannedFailover"), Some(failover_body(None, true))).await;
+    job_of(&failover);
+    azure.set_item(json!({ "name": "app01", "recreate": "Protected" })).await;
+    let details = azure.properties(&item_path("app01")).await["providerSpecificDetails"].clone();
+    assert_eq!(details["initialPrimaryFabricLocation"], "westeurope", "without the word it is the first side again");
+    let reply = azure.control("POST", "items", json!({ "name": "app01", "fromRecovery": true })).await;
+    assert_eq!(reply.status, 400);
+}
+
+#[tokio::test]
 async fn flags_change_what_is_said_of_an_item() {
     let azure = Azure::new().await;
     azure

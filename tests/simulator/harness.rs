@@ -145,6 +145,12 @@ impl Azure {
         reply
     }
 
+    pub(crate) async fn set_resources(&self, change: Value) -> Value {
+        let reply = self.control("POST", "resources", change).await;
+        assert_eq!(reply.status, 200, "{}", reply.text);
+        reply.body
+    }
+
     pub(crate) async fn set_behaviour(&self, patch: Value) {
         let reply = self.control("POST", "behaviour", patch).await;
         assert_eq!(reply.status, 200, "{}", reply.text);
@@ -176,6 +182,16 @@ impl Azure {
 
 pub(crate) fn vault_path() -> String {
     format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-dr/providers/Microsoft.RecoveryServices/vaults/vault-dr")
+}
+
+/// ARM id of a resource group of the subscription.
+pub(crate) fn group_path(name: &str) -> String {
+    format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/{name}")
+}
+
+/// ARM id of the only subnet of the network that a group of the seed has.
+pub(crate) fn subnet_path(group: &str) -> String {
+    format!("{}/providers/Microsoft.Network/virtualNetworks/{group}-vnet/subnets/default", group_path(group))
 }
 
 pub(crate) fn container_path(region: &str) -> String {
@@ -223,4 +239,77 @@ pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
         assert!(std::time::Instant::now() < deadline, "waited in vain until {what}");
         tokio::task::yield_now().await;
     }
+}
+
+/// Fails over and commits the item at `path`.
+pub(crate) async fn commit(azure: &Azure, path: &str) {
+    job_of(&azure.call("POST", &format!("{path}/unplannedFailover"), Some(failover_body(None, true))).await);
+    azure.advance(140.0).await;
+    job_of(&azure.call("POST", &format!("{path}/failoverCommit"), None).await);
+    azure.advance(8.0).await;
+}
+
+pub(crate) fn reprotect_path() -> String {
+    format!("{}/switchprotection", container_path("westeurope"))
+}
+
+pub(crate) fn cache_path(group: &str, region: &str) -> String {
+    format!("{}/providers/Microsoft.Storage/storageAccounts/cache{region}", group_path(group))
+}
+
+/// The body that a careful client sends for `app01`: the disks as Compute names them, a cache where the VM runs now.
+pub(crate) async fn body_of(azure: &Azure) -> Value {
+    let item = azure.properties(&item_path("app01")).await;
+    let vm = item["providerSpecificDetails"]["recoveryFabricObjectId"].as_str().unwrap();
+    let storage = azure.properties(vm).await["storageProfile"].clone();
+    let disks = std::iter::once(&storage["osDisk"]).chain(storage["dataDisks"].as_array().unwrap());
+    let disk = |disk: &Value| {
+        json!({
+            "diskId": disk["managedDisk"]["id"],
+            "primaryStagingAzureStorageAccountId": cache_path("rg-app-dr", "northeurope"),
+            "recoveryResourceGroupId": group_path("rg-app"),
+        })
+    };
+    json!({ "properties": {
+        "replicationProtectedItemName": "app01",
+        "providerSpecificDetails": {
+            "instanceType": "A2A",
+            "recoveryContainerId": container_path("westeurope"),
+            "policyId": format!("{}/replicationPolicies/24-hour-retention-policy", vault_path()),
+            "recoveryResourceGroupId": group_path("rg-app"),
+            "vmManagedDisks": disks.map(disk).collect::<Vec<_>>(),
+        },
+    } })
+}
+
+/// Begins a reprotect of a committed `app01` and gives its job.
+pub(crate) async fn reprotect(azure: &Azure) -> String {
+    job_of(&azure.call("POST", &reprotect_path(), Some(body_of(azure).await)).await)
+}
+
+/// A world where `app01` is committed; `app01` has what `fields` adds to its seed.
+pub(crate) async fn committed(fields: &str) -> Azure {
+    let azure = Azure::with(&SEED.replace("vmName: APP01", &format!("vmName: APP01{fields}"))).await;
+    commit(&azure, &item_path("app01")).await;
+    azure
+}
+
+pub(crate) fn codes(job: &Value) -> Vec<&str> {
+    job["errors"].as_array().unwrap().iter().map(|e| e["serviceErrorDetails"]["code"].as_str().unwrap()).collect()
+}
+
+/// After a failed reprotect nothing has changed, and the verb is allowed again.
+pub(crate) async fn assert_committed(azure: &Azure) {
+    let item = azure.properties(&item_path("app01")).await;
+    assert_eq!(item["protectionState"], "UnplannedFailoverCommitted");
+    assert_eq!(item["allowedOperations"], json!(["CompleteMigration", "DisableProtection", "SwitchProtection"]));
+    assert_eq!(item["currentScenario"]["scenarioName"], "None");
+}
+
+/// The job of a second try, which succeeds.
+pub(crate) async fn assert_repeatable(azure: &Azure) {
+    assert_committed(azure).await;
+    let job = reprotect(azure).await;
+    azure.advance(506.0).await;
+    assert_eq!(azure.job(&job).await["state"], "Succeeded");
 }

@@ -199,11 +199,7 @@ async fn the_recovered_vm_has_the_old_names_and_a_new_id() {
         )
     };
     let source = azure.get(&vm("rg-app")).await.body;
-    assert_eq!(
-        azure.get(&vm("rg-app-dr")).await.code(),
-        "ResourceGroupNotFound",
-        "nothing lives there before the failover"
-    );
+    assert_eq!(azure.get(&vm("rg-app-dr")).await.code(), "ResourceNotFound", "nothing lives there before the failover");
     azure.fail_over("app01", failover_body(None, true)).await;
     azure.advance(140.0).await;
     let recovered = azure.get(&vm("rg-app-dr")).await.body;

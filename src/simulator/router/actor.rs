@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::super::item::Item;
 use super::super::ledger::Entry;
+use super::super::machine::{Disk, Machine};
+use super::super::vault::Vault;
 use super::super::verb::Verb;
 use super::super::world::{Call, Refusal};
 use super::Core;
@@ -91,16 +94,37 @@ fn body(core: &Core, vault: usize, index: usize, verb: Verb, act: &Act) -> Value
             "providerSpecificDetails": provider,
         }),
         Verb::TestFailoverCleanup => json!({ "comments": "cleaned up in the portal" }),
-        Verb::SwitchProtection => json!({
-            "replicationProtectedItemName": item.name,
-            "providerSpecificDetails": {
-                "instanceType": "A2A",
-                "recoveryContainerId": vault.container_id(item.primary().fabric),
-                "policyId": vault.policy_id(),
-            },
-        }),
+        Verb::SwitchProtection => reprotect(core, vault, item),
+        Verb::EnableDr => return Value::Null,
     };
     json!({ "properties": properties })
+}
+
+/// Every disk of the recovered VM, a cache account where it runs now, and the group that it came from.
+fn reprotect(core: &Core, vault: &Vault, item: &Item) -> Value {
+    let world = &core.world;
+    let (old, new) = (item.primary(), item.recovery());
+    let region = &vault.fabrics[new.fabric].location;
+    let cache = world.resources.account_in(region, &new.group_id);
+    let cache = cache.map_or_else(|| new.cache_account(region), |account| account.id.clone());
+    let disks = world.machines.get(&new.vm_id()).into_iter().flat_map(Machine::disks);
+    let disk = |disk: &Disk| {
+        json!({
+            "diskId": disk.id,
+            "primaryStagingAzureStorageAccountId": cache,
+            "recoveryResourceGroupId": old.group_id,
+        })
+    };
+    json!({
+        "replicationProtectedItemName": item.name,
+        "providerSpecificDetails": {
+            "instanceType": "A2A",
+            "recoveryContainerId": vault.container_id(old.fabric),
+            "policyId": vault.policy_id(),
+            "recoveryResourceGroupId": old.group_id,
+            "vmManagedDisks": disks.map(disk).collect::<Vec<_>>(),
+        },
+    })
 }
 
 fn path(core: &Core, vault: usize, index: usize, verb: Verb) -> String {

@@ -14,8 +14,7 @@ use super::super::wire::error::{Trace, arm, missing, service};
 use super::super::world::{Call, Refusal};
 use super::answer::{Answer, Meta, Started, accepted};
 use super::path::{Place, Route, Within};
-use super::reads;
-use super::{Core, Incoming};
+use super::{Core, Incoming, reads, surroundings};
 
 /// An answer and what the ledger wants to know of it.
 pub(super) struct Outcome {
@@ -123,8 +122,6 @@ fn dispatch(core: &mut Core, incoming: &Incoming, route: &Route, meta: &Meta) ->
             let text = format!("The path '{}' names no resource that the simulator knows.", incoming.path);
             Answer::gateway(404, arm("InvalidResourceType", &text))
         }
-        Place::VirtualMachine(name) => reads::virtual_machine(core, incoming, route, name),
-        Place::NetworkInterface(name) => reads::network_interface(core, route, name),
         Place::Vault(name, within) => match find_vault(core, route, name) {
             Err(answer) => answer,
             Ok(vault) => match within {
@@ -139,6 +136,7 @@ fn dispatch(core: &mut Core, incoming: &Incoming, route: &Route, meta: &Meta) ->
                 read => reads::vault(core, incoming, vault, read, meta),
             },
         },
+        _ => surroundings::read(core, incoming, route),
     };
     Outcome::refused(answer, None)
 }
@@ -150,14 +148,14 @@ fn find_vault(core: &Core, route: &Route, name: &str) -> Result<usize, Answer> {
     let vaults = &core.world.vaults;
     let found = vaults.iter().position(|v| same(&v) && in_group(&v) && v.name.eq_ignore_ascii_case(name));
     found.ok_or_else(|| {
-        let group_there = vaults.iter().filter(same).any(|vault| in_group(&vault)) || group_has_vms(core, route);
+        let group_there = vaults.iter().filter(same).any(|vault| in_group(&vault)) || group_known(core, route);
         absent(core, route, group_there, &format!("Microsoft.RecoveryServices/vaults/{name}"))
     })
 }
 
-fn group_has_vms(core: &Core, route: &Route) -> bool {
+fn group_known(core: &Core, route: &Route) -> bool {
     let id = resource_group(&route.subscription, &route.group).to_ascii_lowercase();
-    core.world.machines.group_exists(&id)
+    core.world.resources.group(&id).is_some() || core.world.machines.group_exists(&id)
 }
 
 /// ARM's 404 for a resource: its subscription, its group or itself may be what is missing.
@@ -165,7 +163,7 @@ pub(super) fn absent(core: &Core, route: &Route, group_there: bool, resource: &s
     let known = |vault: &Vault| vault.subscription.eq_ignore_ascii_case(&route.subscription);
     let (code, text) = if !core.world.vaults.iter().any(known) {
         ("SubscriptionNotFound", format!("The subscription '{}' could not be found.", route.subscription))
-    } else if !group_there && !group_has_vms(core, route) {
+    } else if !group_there && !group_known(core, route) {
         ("ResourceGroupNotFound", format!("Resource group '{}' could not be found.", route.group))
     } else {
         let hint = "For more details please go to https://aka.ms/ARMResourceNotFoundFix";

@@ -23,7 +23,7 @@ use super::super::seed::{ItemSeed, Role, SeedState};
 use super::super::vault::Vault;
 use super::super::wire;
 use super::answer::{Answer, plain};
-use super::{Core, Simulator, actor};
+use super::{Core, Simulator, actor, resources};
 
 /// What the control interface answers: data, or a status and a text that says what is wrong.
 pub(super) type Reply = Result<Value, (u16, String)>;
@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
         .route("/timings", get(read_timings).post(change_timings))
         .route("/actor", post(act))
         .route("/principals", post(change_principal))
+        .route("/resources", get(read_resources).post(change_resources))
         .route("/tokens/expire", post(expire_tokens))
 }
 
@@ -69,7 +70,8 @@ fn patched<T: Serialize + DeserializeOwned>(current: &T, patch: &Value) -> Resul
 fn jobs(core: &mut Core, now: Timestamp) -> Reply {
     let behaviour = &core.world.behaviour;
     let of = |vault: &Vault| -> Vec<Value> {
-        vault.jobs.iter().map(|job| wire::job::full(vault, job, behaviour, now)).collect()
+        let there = vault.jobs.iter().filter(|job| job.started <= now);
+        there.map(|job| wire::job::full(vault, job, behaviour, now)).collect()
     };
     Ok(json!(core.world.vaults.iter().flat_map(of).collect::<Vec<_>>()))
 }
@@ -113,6 +115,9 @@ struct ItemChange {
     remove: bool,
     /// Enabled anew under the same name, in this state.
     recreate: Option<SeedState>,
+    /// With `recreate`: from the recovery side, so that what was the target is the initial location.
+    #[serde(default)]
+    from_recovery: bool,
     create: Option<ItemSeed>,
     #[serde(flatten)]
     flags: Map<String, Value>,
@@ -132,7 +137,9 @@ async fn change_item(State(simulator): Sim, body: Bytes) -> Response<Body> {
             return items(core, now);
         }
         if let Some(state) = change.recreate {
-            core.world.recreate_item(vault, index, state, now);
+            core.world.recreate_item(vault, index, state, change.from_recovery, now);
+        } else if change.from_recovery {
+            return Err((400, "fromRecovery goes with recreate".to_owned()));
         }
         let item = &mut core.world.vaults[vault].items[index];
         known_fields(&item.flags, &change.flags)?;
@@ -160,7 +167,8 @@ fn known_recipe(recipe: Option<&RecipeSpec>) -> Result<(), (u16, String)> {
     }
 }
 
-fn find_vault(core: &Core, name: Option<&str>) -> Result<usize, (u16, String)> {
+/// Position of the vault with this name; of the first when none is named.
+pub(super) fn find_vault(core: &Core, name: Option<&str>) -> Result<usize, (u16, String)> {
     let Some(name) = name else { return Ok(0) };
     let found = core.world.vaults.iter().position(|vault| vault.name.eq_ignore_ascii_case(name));
     found.ok_or_else(|| (404, format!("there is no vault '{name}'")))
@@ -247,6 +255,14 @@ async fn change_timings(State(simulator): Sim, body: Bytes) -> Response<Body> {
         core.world.timings = patched(&core.world.timings, &parse(&body)?)?;
         Ok(json!(core.world.timings))
     })
+}
+
+async fn read_resources(State(simulator): Sim) -> Response<Body> {
+    reply(&simulator, |core, _| Ok(resources::all(core)))
+}
+
+async fn change_resources(State(simulator): Sim, body: Bytes) -> Response<Body> {
+    reply(&simulator, |core, _| resources::change(core, parse(&body)?))
 }
 
 async fn act(State(simulator): Sim, body: Bytes) -> Response<Body> {

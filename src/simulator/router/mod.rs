@@ -35,6 +35,8 @@ mod control;
 mod entra;
 mod path;
 mod reads;
+mod resources;
+mod surroundings;
 
 pub use self::answer::Dropped;
 

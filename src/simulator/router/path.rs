@@ -24,6 +24,13 @@ pub(super) enum Place {
     Vault(String, Within),
     VirtualMachine(String),
     NetworkInterface(String),
+    ResourceGroup,
+    StorageAccount(String),
+    VirtualNetwork(String),
+    /// Network and subnet.
+    Subnet(String, String),
+    /// The locks of the resource group.
+    Locks,
     /// A path that the simulator does not know.
     Unknown,
 }
@@ -54,16 +61,18 @@ pub(super) enum Within {
 }
 
 impl Route {
-    /// Takes `path` apart as a request with `method`; none when it is no path below a resource group.
+    /// Takes `path` apart as a request with `method`; none when it is neither a resource group nor a path below one.
     pub(super) fn parse(method: &str, path: &str) -> Option<Self> {
         let texts: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
         let lower: Vec<String> = texts.iter().map(|text| text.to_ascii_lowercase()).collect();
         let words: Vec<&str> = lower.iter().map(String::as_str).collect();
-        let ["subscriptions", _, "resourcegroups", _, "providers", _, ..] = words[..] else {
-            return None;
+        let ((place, operation), (action, scope)) = match words[..] {
+            ["subscriptions", _, "resourcegroups", _, "providers", _, ..] => {
+                (place(method, &texts[5..], &words[5..]), action(method, &texts))
+            }
+            ["subscriptions", _, "resourcegroups", _] => group(method, &texts),
+            _ => return None,
         };
-        let (place, operation) = place(method, &texts[5..], &words[5..]);
-        let (action, scope) = action(method, &texts);
         Some(Self {
             subscription: texts[1].to_owned(),
             group: texts[3].to_owned(),
@@ -89,6 +98,17 @@ impl Route {
     }
 }
 
+/// The resource group itself: place and operation, RBAC action and scope.
+fn group(method: &str, texts: &[&str]) -> ((Place, &'static str), (String, String)) {
+    let (place, word) = match method {
+        "GET" | "HEAD" => ((Place::ResourceGroup, "resourceGroups.get"), "read"),
+        "DELETE" => ((Place::Unknown, "unknown"), "delete"),
+        _ => ((Place::Unknown, "unknown"), "write"),
+    };
+    let action = format!("Microsoft.Resources/subscriptions/resourceGroups/{word}");
+    (place, (action, format!("/{}", texts.join("/"))))
+}
+
 fn place(method: &str, texts: &[&str], words: &[&str]) -> (Place, &'static str) {
     let read = method == "GET" || method == "HEAD";
     match words {
@@ -104,6 +124,16 @@ fn place(method: &str, texts: &[&str], words: &[&str]) -> (Place, &'static str) 
         ["microsoft.network", "networkinterfaces", _] if read => {
             (Place::NetworkInterface(texts[2].to_owned()), "networkInterfaces.get")
         }
+        ["microsoft.storage", "storageaccounts", _] if read => {
+            (Place::StorageAccount(texts[2].to_owned()), "storageAccounts.get")
+        }
+        ["microsoft.network", "virtualnetworks", _] if read => {
+            (Place::VirtualNetwork(texts[2].to_owned()), "virtualNetworks.get")
+        }
+        ["microsoft.network", "virtualnetworks", _, "subnets", _] if read => {
+            (Place::Subnet(texts[2].to_owned(), texts[4].to_owned()), "subnets.get")
+        }
+        ["microsoft.authorization", "locks"] if read => (Place::Locks, "locks.list"),
         _ => (Place::Unknown, "unknown"),
     }
 }
@@ -221,6 +251,26 @@ mod tests {
         assert_eq!(route("POST", &format!("{container}/switchprotection")).operation, "switchprotection");
         let on_item = route("POST", &format!("{container}/replicationProtectedItems/i/switchprotection"));
         assert_eq!(on_item.place, Place::Unknown);
+    }
+
+    #[test]
+    fn a_group_and_what_is_beside_vaults_have_names_and_actions_of_their_own() {
+        let group = "/subscriptions/s/resourceGroups/g";
+        let cases = [
+            ("", "resourceGroups.get", "Microsoft.Resources/subscriptions/resourceGroups/read"),
+            ("/providers/Microsoft.Authorization/locks", "locks.list", "Microsoft.Authorization/locks/read"),
+            (
+                "/providers/Microsoft.Network/virtualNetworks/v/subnets/d",
+                "subnets.get",
+                "Microsoft.Network/virtualNetworks/subnets/read",
+            ),
+        ];
+        for (rest, operation, action) in cases {
+            let route = Route::parse("GET", &format!("{group}{rest}")).unwrap();
+            assert_eq!((route.operation.as_str(), route.action.as_str()), (operation, action), "{rest}");
+            assert_eq!(route.scope, format!("{group}{rest}"));
+        }
+        assert_eq!(Route::parse("DELETE", group).unwrap().place, Place::Unknown);
     }
 
     #[test]

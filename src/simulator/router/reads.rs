@@ -1,17 +1,16 @@
-//! GETs: vault, plumbing, items, points, jobs, operation status, VMs.
+//! GETs inside a vault: plumbing, items, points, jobs, operation status.
 //!
 //! The only thing a read changes is its own count on a job: the first GET of a running job answers a stub.
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::super::ids::resource_group;
 use super::super::item::Item;
 use super::super::vault::{Missing, Vault};
-use super::super::wire::{compute, item, job, list, plumbing};
+use super::super::wire::{item, job, list, plumbing};
 use super::answer::{Answer, Meta};
-use super::arm::{absent, listed_by, not_found};
-use super::path::{Route, Within};
+use super::arm::{listed_by, not_found};
+use super::path::Within;
 use super::{Core, Incoming};
 
 /// Answers a GET inside a vault.
@@ -40,14 +39,14 @@ fn plumbing_of(vault: &Vault, within: &Within) -> Result<Value, Missing> {
         Within::Containers(None) => both(plumbing::container),
         Within::Containers(Some(fabric)) => list(vec![plumbing::container(vault, vault.fabric(fabric)?)], None),
         Within::Container(fabric, container) => plumbing::container(vault, vault.container(fabric, container)?),
-        Within::Mappings(None) => both(plumbing::mapping),
+        Within::Mappings(None) => list(plumbing::mappings(vault), None),
         Within::Mappings(Some((fabric, container))) => {
             vault.container(fabric, container)?;
-            both(plumbing::mapping)
+            list(plumbing::mappings(vault), None)
         }
         Within::Mapping(fabric, container, name) => {
             let index = vault.container(fabric, container)?;
-            known(vault.mapping_name(index).eq_ignore_ascii_case(name), name)?;
+            known(vault.mapped[index] && vault.mapping_name(index).eq_ignore_ascii_case(name), name)?;
             plumbing::mapping(vault, index)
         }
         Within::Policies => list(vec![plumbing::policy(vault)], None),
@@ -101,13 +100,14 @@ fn protected(
 /// Newest first; a job shows up only after the configured lag. `$filter` is tolerated, a client filters for itself.
 fn jobs(core: &Core, incoming: &Incoming, index: usize, now: Timestamp) -> Value {
     let vault = &core.world.vaults[index];
-    let seen = vault.jobs.iter().rev().filter(|found| listed_by(core, found.started) <= now);
-    page(core, incoming, seen.map(|found| job::listed(vault, found, now)).collect())
+    let mut seen: Vec<_> = vault.jobs.iter().rev().filter(|found| listed_by(core, found.started) <= now).collect();
+    seen.sort_by_key(|found| std::cmp::Reverse(found.started));
+    page(core, incoming, seen.into_iter().map(|found| job::listed(vault, found, now)).collect())
 }
 
 fn job_get(core: &mut Core, index: usize, name: &str, meta: &Meta) -> Answer {
     let vault = &mut core.world.vaults[index];
-    let position = match vault.job(name) {
+    let position = match vault.job(name, meta.now) {
         Ok(position) => position,
         Err(what) => return not_found(&what, meta),
     };
@@ -121,7 +121,7 @@ fn job_get(core: &mut Core, index: usize, name: &str, meta: &Meta) -> Answer {
 
 fn operation_status(core: &mut Core, index: usize, name: &str, meta: &Meta) -> Answer {
     let vault = &mut core.world.vaults[index];
-    let position = match vault.job(name) {
+    let position = match vault.job(name, meta.now) {
         Ok(position) => position,
         Err(what) => return not_found(&what, meta),
     };
@@ -132,7 +132,7 @@ fn operation_status(core: &mut Core, index: usize, name: &str, meta: &Meta) -> A
 /// 202 while it runs (ARM's rule, unverified), afterwards 200 with the job (recorded in 2017).
 fn operation_result(core: &Core, incoming: &Incoming, index: usize, name: &str, meta: &Meta) -> Answer {
     let vault = &core.world.vaults[index];
-    let position = match vault.job(name) {
+    let position = match vault.job(name, meta.now) {
         Ok(position) => position,
         Err(what) => return not_found(&what, meta),
     };
@@ -159,28 +159,4 @@ fn page(core: &Core, incoming: &Incoming, all: Vec<Value>) -> Value {
     let link = || format!("{}{}?api-version={version}&skipToken=page-{}", incoming.base, incoming.path, skip + size);
     let next = more.then(link);
     list(all.into_iter().skip(skip).take(size).collect(), next)
-}
-
-/// GET of a VM; `$expand=instanceView` adds its power state.
-pub(super) fn virtual_machine(core: &Core, incoming: &Incoming, route: &Route, name: &str) -> Answer {
-    let group = resource_group(&route.subscription, &route.group);
-    let id = format!("{group}/providers/Microsoft.Compute/virtualMachines/{name}");
-    let Some(machine) = core.world.machines.get(&id) else {
-        return absent(core, route, false, &format!("Microsoft.Compute/virtualMachines/{name}"));
-    };
-    let mut body = compute::virtual_machine(machine);
-    if incoming.parameter("expand").is_some_and(|value| value.eq_ignore_ascii_case("instanceView")) {
-        body["properties"]["instanceView"] = compute::instance_view(machine);
-    }
-    Answer::ok(body)
-}
-
-/// GET of a NIC.
-pub(super) fn network_interface(core: &Core, route: &Route, name: &str) -> Answer {
-    let group = resource_group(&route.subscription, &route.group);
-    let id = format!("{group}/providers/Microsoft.Network/networkInterfaces/{name}");
-    match core.world.machines.by_nic(&id) {
-        Some(machine) => Answer::ok(compute::network_interface(machine)),
-        None => absent(core, route, false, &format!("Microsoft.Network/networkInterfaces/{name}")),
-    }
 }

@@ -56,6 +56,7 @@ fn plan(context: &Context<'_>) -> Result<Plan, Malformed> {
         point,
         details: json!({}),
         recipe: context.wrong_provider().or(gone),
+        child: None,
     })
 }
 
@@ -63,5 +64,7 @@ fn finish(ending: &mut Ending<'_>) {
     let Ending { item, job, locations, machines, at, .. } = ending;
     item.course.failover_point = job.point.as_ref().map(|point| point.id);
     let place = item.recovery().clone();
-    machines.insert(machine(item, &place, locations[place.fabric], *at, ""));
+    let mut recovered = machine(item, &place, locations[place.fabric], *at, "");
+    recovered.address = item.course.drifted.clone().unwrap_or(recovered.address);
+    machines.insert(recovered);
 }

@@ -31,6 +31,7 @@ fn plan(context: &Context<'_>) -> Result<Plan, Malformed> {
         point: None,
         details: Value::Null,
         recipe: None,
+        child: None,
     })
 }
 

@@ -6,22 +6,26 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::child::Child;
 use super::item::Item;
 use super::job::{Job, Step, TaskEnd};
 use super::machine::Machines;
 use super::points::Point;
 use super::recipe::Recipe;
+use super::resources::Resources;
 use super::settings::{Behaviour, Timings};
 use super::vault::Vault;
 
 mod apply_recovery_point;
+mod enable_dr;
 mod failover_commit;
+mod switch_input;
 mod switch_protection;
 mod test_failover;
 mod test_failover_cleanup;
 mod unplanned_failover;
 
-/// A verb of a replicated item.
+/// A verb of a replicated item; the last one is done by another, never asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verb {
     UnplannedFailover,
@@ -30,6 +34,7 @@ pub(crate) enum Verb {
     TestFailover,
     TestFailoverCleanup,
     SwitchProtection,
+    EnableDr,
 }
 
 /// What a verb is and does.
@@ -56,6 +61,8 @@ pub(crate) struct Context<'a> {
     pub(crate) body: &'a Value,
     pub(crate) timings: &'a Timings,
     pub(crate) behaviour: &'a Behaviour,
+    pub(crate) machines: &'a Machines,
+    pub(crate) resources: &'a Resources,
     pub(crate) now: Timestamp,
 }
 
@@ -88,6 +95,8 @@ pub(crate) struct Plan {
     pub(crate) details: Value,
     /// It will fail, by its input.
     pub(crate) recipe: Option<Recipe>,
+    /// The job that it starts itself.
+    pub(crate) child: Option<Child>,
 }
 
 /// A body that is refused with 400; says what is wrong.
@@ -105,19 +114,21 @@ pub(crate) struct Ending<'a> {
     pub(crate) at: Timestamp,
 }
 
-static ROWS: [Row; 6] = [
+static ROWS: [Row; 7] = [
     unplanned_failover::ROW,
     failover_commit::ROW,
     apply_recovery_point::ROW,
     test_failover::ROW,
     test_failover_cleanup::ROW,
     switch_protection::ROW,
+    enable_dr::ROW,
 ];
 
 impl Verb {
     /// The verb whose path segment or name is `operation`, in any casing.
     pub(crate) fn named(operation: &str) -> Option<Self> {
-        ROWS.iter().find(|row| row.operation.eq_ignore_ascii_case(operation)).map(|row| row.verb)
+        let mut asked = ROWS.iter().filter(|row| row.verb != Self::EnableDr);
+        asked.find(|row| row.operation.eq_ignore_ascii_case(operation)).map(|row| row.verb)
     }
 
     /// Its row.

@@ -48,6 +48,7 @@ fn plan(context: &Context<'_>) -> Result<Plan, Malformed> {
         point,
         details: json!({ "networkName": network, "networkType": context.property("networkType") }),
         recipe: context.wrong_provider().or(gone),
+        child: None,
     })
 }
 

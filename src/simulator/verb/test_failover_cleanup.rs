@@ -38,6 +38,7 @@ fn plan(context: &Context<'_>) -> Result<Plan, Malformed> {
         point: None,
         details: json!({ "comments": context.property("comments") }),
         recipe: None,
+        child: None,
     })
 }
 

@@ -46,6 +46,7 @@ fn plan(context: &Context<'_>) -> Result<Plan, Malformed> {
         point,
         details: json!({ "shutdown": shutdown, "made": asked.is_null() }),
         recipe: context.wrong_provider().or(wrong_direction).or(gone),
+        child: None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::machine::Machine;
+use super::super::machine::{Disk, Machine};
 use super::precise;
 
 /// A VM (recorded: cli-A2A_scenarios 50 and 92).
@@ -20,13 +20,13 @@ pub(crate) fn virtual_machine(machine: &Machine) -> Value {
             "storageProfile": {
                 "osDisk": {
                     "osType": machine.os_type,
-                    "name": machine.os_disk_name,
+                    "name": machine.os_disk.name,
                     "createOption": if machine.attached { "Attach" } else { "FromImage" },
                     "caching": "ReadWrite",
-                    "managedDisk": { "storageAccountType": "Premium_LRS", "id": machine.os_disk_id },
+                    "managedDisk": { "storageAccountType": "Premium_LRS", "id": machine.os_disk.id },
                     "diskSizeGB": 127,
                 },
-                "dataDisks": [],
+                "dataDisks": machine.data_disks.iter().enumerate().map(data_disk).collect::<Vec<_>>(),
             },
             "networkProfile": {
                 "networkInterfaces": [{ "id": machine.nic_id, "properties": { "primary": true } }],
@@ -39,6 +39,19 @@ pub(crate) fn virtual_machine(machine: &Machine) -> Value {
         vm["zones"] = json!([zone]);
     }
     vm
+}
+
+/// A data disk; its position is its LUN. The shape is public, no recording here holds one.
+fn data_disk((lun, disk): (usize, &Disk)) -> Value {
+    json!({
+        "lun": lun,
+        "name": disk.name,
+        "createOption": "Attach",
+        "caching": "ReadOnly",
+        "managedDisk": { "storageAccountType": "Premium_LRS", "id": disk.id },
+        "diskSizeGB": 32,
+        "toBeDetached": false,
+    })
 }
 
 /// The instance view that `$expand=instanceView` adds.

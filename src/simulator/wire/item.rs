@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::super::clock::later;
 use super::super::ids::guid;
 use super::super::item::{Drill, Item, Stage, State};
-use super::super::machine::os_disk_name;
 use super::super::settings::Behaviour;
 use super::super::vault::Vault;
 use super::{health, precise};
@@ -165,7 +164,7 @@ fn target(scene: &Scene<'_>) -> Value {
     json!({
         "protectedDisks": null,
         "unprotectedDisks": null,
-        "protectedManagedDisks": [disk(scene)],
+        "protectedManagedDisks": disks(scene),
         "recoveryBootDiagStorageAccountId": null,
         "osType": item.os_type,
         "recoveryAzureVMSize": item.vm_size,
@@ -215,16 +214,20 @@ fn agent(scene: &Scene<'_>) -> Value {
     fields
 }
 
-fn disk(scene: &Scene<'_>) -> Value {
+/// All disks, the OS disk first.
+fn disks(scene: &Scene<'_>) -> Vec<Value> {
+    let data = scene.item.data_disks.iter().map(|name| disk(scene, name, "Data", 34_359_738_368));
+    std::iter::once(disk(scene, &scene.item.os_disk, "OperatingSystem", 136_367_308_800)).chain(data).collect()
+}
+
+fn disk(scene: &Scene<'_>, name: &str, kind: &str, bytes: u64) -> Value {
     let Scene { vault, item, stage, view, .. } = scene;
-    let name = os_disk_name(item);
     let (source, target) = (item.primary(), item.recovery());
-    let target_id = target.resource("Microsoft.Compute/disks", &name);
+    let target_id = target.resource("Microsoft.Compute/disks", name);
     let committed = item.course.state == State::Committed;
     let detail = *view == View::Get;
-    let cache = format!("cache{}", vault.fabrics[source.fabric].location);
     json!({
-        "diskId": source.resource("Microsoft.Compute/disks", &name).to_ascii_lowercase(),
+        "diskId": source.resource("Microsoft.Compute/disks", name).to_ascii_lowercase(),
         "recoveryResourceGroupId": target.group_id,
         "recoveryTargetDiskId": item.failed_over().then(|| target_id.clone()),
         "recoveryReplicaDiskId": if committed { String::new() } else { format!("{target_id}-ASRReplica") },
@@ -234,9 +237,9 @@ fn disk(scene: &Scene<'_>) -> Value {
         "recoveryDiskEncryptionSetId": null,
         "primaryDiskEncryptionSetId": null,
         "diskName": name,
-        "diskCapacityInBytes": 136_367_308_800_u64,
-        "primaryStagingAzureStorageAccountId": source.resource("Microsoft.Storage/storageAccounts", &cache),
-        "diskType": "OperatingSystem",
+        "diskCapacityInBytes": bytes,
+        "primaryStagingAzureStorageAccountId": source.cache_account(&vault.fabrics[source.fabric].location),
+        "diskType": kind,
         "resyncRequired": false,
         "monitoringPercentageCompletion": null,
         "monitoringJobType": null,

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::super::clock::seconds_between;
 use super::super::ids::guid;
 use super::super::job::{Job, Phase, Task, TaskEnd};
 use super::super::recipe::JobError;
@@ -14,7 +15,7 @@ use super::{NEVER, precise, whole, whole_padded};
 /// The full job, as GET answers it.
 pub(crate) fn full(vault: &Vault, job: &Job, behaviour: &Behaviour, now: Timestamp) -> Value {
     let mut properties = summary(job, now);
-    let tasks: Vec<Value> = job.tasks.iter().map(|entry| task(entry, job, now)).collect();
+    let tasks: Vec<Value> = job.tasks.iter().map(|entry| task(vault, entry, job, now)).collect();
     let errors: Vec<Value> = job.errors(now).iter().map(|(task, error)| job_error(error, task, job)).collect();
     properties["activityId"] = json!(behaviour.job_activity_id.then(|| activity_id(job)));
     properties["tasks"] = json!(tasks);
@@ -118,7 +119,7 @@ fn summary(job: &Job, now: Timestamp) -> Value {
         "allowedActions": if job.over(now) { json!([]) } else { json!(["Cancel"]) },
         "targetObjectId": job.entity,
         "targetObjectName": job.vm_name.to_ascii_lowercase(),
-        "targetInstanceType": "ProtectionEntity",
+        "targetInstanceType": target_type(job),
     });
     if job.over(now) {
         fields["endTime"] = json!(whole(job.ends));
@@ -126,7 +127,56 @@ fn summary(job: &Job, now: Timestamp) -> Value {
     fields
 }
 
-fn task(task: &Task, job: &Job, now: Timestamp) -> Value {
+/// What kind of thing the job is about; children name a VM (recorded).
+fn target_type(job: &Job) -> &'static str {
+    if job.verb == Verb::EnableDr { "Vm" } else { "ProtectionEntity" }
+}
+
+/// A task; one with a child is a group from the moment the child is there, and counts it in its name (recorded).
+fn task(vault: &Vault, task: &Task, job: &Job, now: Timestamp) -> Value {
+    let mut written = plain_task(task, job, now);
+    let child = vault.jobs.iter().find(|found| task.child == Some(found.id) && found.started <= now);
+    if let Some(child) = child {
+        written["friendlyName"] = json!(format!("{} (1)", task.friendly));
+        written["taskType"] = json!("GroupTaskDetails");
+        written["customDetails"] = Value::Null;
+        written["groupTaskCustomDetails"] =
+            json!({ "instanceType": "GroupTaskDetails", "childTasks": [child_task(vault, child, now)] });
+    }
+    written
+}
+
+/// The child as its parent names it; its errors are told by its own job only.
+fn child_task(vault: &Vault, child: &Job, now: Timestamp) -> Value {
+    let row = child.verb.row();
+    let (state, description) = child.phase(now).words();
+    json!({
+        "taskId": row.scenario,
+        "name": child.vm_name,
+        "startTime": precise(child.started),
+        "endTime": if child.over(now) { whole(child.ends) } else { NEVER.to_owned() },
+        "allowedActions": [],
+        "friendlyName": child.vm_name,
+        "state": state,
+        "stateDescription": description,
+        "taskType": "JobTaskDetails",
+        "customDetails": {
+            "instanceType": "JobTaskDetails",
+            "jobTask": {
+                "jobId": vault.job_id(child.id),
+                "jobFriendlyName": row.friendly,
+                "targetObjectId": child.entity,
+                "targetObjectName": child.vm_name.to_ascii_lowercase(),
+                "targetInstanceType": target_type(child),
+                "jobScenarioName": row.scenario,
+            },
+        },
+        "groupTaskCustomDetails": null,
+        "errors": [],
+    })
+}
+
+fn plain_task(task: &Task, job: &Job, now: Timestamp) -> Value {
     let phase = task.phase(now);
     let (state, description) = phase.words();
     let ran = !matches!(task.end, TaskEnd::Skipped) && phase != Phase::NotStarted;
@@ -172,8 +222,9 @@ fn custom_details(vault: &Vault, job: &Job, now: Timestamp) -> Value {
     fields.insert("affectedObjectDetails".to_owned(), affected(vault, job));
     match job.verb {
         Verb::SwitchProtection => {
-            let published = now >= super::super::clock::later(job.started, 100.0);
-            let id = if published { job.details["newId"].clone() } else { Value::Null };
+            let seen = seconds_between(job.started, now.min(job.ends));
+            let done = job.over(now) && job.failure.is_none();
+            let id = if done || seen >= 100.0 { job.details["newId"].clone() } else { Value::Null };
             fields.insert("newReplicationProtectedItemId".to_owned(), id);
         }
         Verb::TestFailover | Verb::TestFailoverCleanup => {

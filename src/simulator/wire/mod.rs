@@ -11,6 +11,7 @@ pub(crate) mod health;
 pub(crate) mod item;
 pub(crate) mod job;
 pub(crate) mod plumbing;
+pub(crate) mod resources;
 
 /// The time of a task that has not begun or not ended: no zone, as recorded.
 pub(crate) const NEVER: &str = "0001-01-01T00:00:00";

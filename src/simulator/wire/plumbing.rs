@@ -76,6 +76,11 @@ pub(crate) fn container(vault: &Vault, index: usize) -> Value {
     })
 }
 
+/// The mappings that there are, in both directions: the list of one container holds the other's too (recorded).
+pub(crate) fn mappings(vault: &Vault) -> Vec<Value> {
+    (0..2).filter(|index| vault.mapped[*index]).map(|index| mapping(vault, index)).collect()
+}
+
 /// The mapping from the container of `index` to the other one.
 pub(crate) fn mapping(vault: &Vault, index: usize) -> Value {
     let (source, target) = (&vault.fabrics[index], &vault.fabrics[1 - index]);
