@@ -28,7 +28,7 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, PassError> {
     match reconcile_key(ctx, &key).await? {
         Next::Now => Ok(Next::Now),
         Next::After(after) | Next::OnJobNews(after) => Ok(Next::After(after.min(AGAIN))),
-        Next::OnChange => Ok(Next::After(AGAIN)),
+        Next::OnItemNews | Next::OnChange => Ok(Next::After(AGAIN)),
     }
 }
 

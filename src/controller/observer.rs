@@ -18,7 +18,7 @@ use tokio::time::Instant;
 pub struct Poll {
     /// Items.
     pub idle: Duration,
-    /// Jobs, while any is followed.
+    /// Jobs, while any is followed; items too, while data is being copied after a reprotect.
     pub active: Duration,
 }
 
@@ -38,6 +38,9 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
         if now >= items_due {
             let wait = items(&ctx, &handle, poll, &mut failures).await;
             items_due = Instant::now() + wait;
+        }
+        if !handle.copying().is_empty() && failures == 0 {
+            items_due = items_due.min(Instant::now() + poll.active);
         }
         let active = !handle.followers().is_empty();
         let jobs_due = if active { Instant::now() + poll.active } else { items_due };
@@ -102,5 +105,8 @@ fn wake(ctx: &Context, handle: &VaultHandle) {
         if vm.namespace().as_ref() == Some(namespace) && &vm.spec.vault_ref.name == name {
             ctx.wake.up(Sleeper::Vm(namespace.clone(), vm.name_any()));
         }
+    }
+    for key in handle.copying() {
+        ctx.wake.up(Sleeper::Request(key));
     }
 }

@@ -55,6 +55,9 @@ pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Nex
     let observed = observe::<K>(ctx, key, began).await?;
     let azure = observe_azure(ctx, &observed).await;
     let decision = decide(&observed.facts, &azure);
+    if let Some(handle) = &observed.handle {
+        handle.copies(key, decision.next == Next::OnItemNews);
+    }
     act(ctx, &observed, &decision, &azure).await?;
     report(ctx, &observed, &decision, &azure).await?;
     if let (Stage::Blocked(obstacle, _), Some(vm)) = (stage(&observed.facts), &observed.vm_name)

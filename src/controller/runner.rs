@@ -193,6 +193,7 @@ fn action(next: Next) -> Action {
     match next {
         Next::Now => Action::requeue(Duration::from_millis(1)),
         Next::After(after) | Next::OnJobNews(after) => Action::requeue(after),
+        Next::OnItemNews => Action::requeue(Duration::from_secs(60)),
         Next::OnChange => Action::await_change(),
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::item::Item;
 use crate::domain::job::{Job, JobId};
 use crate::domain::observed::Reading;
 use crate::domain::point::Point;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -49,6 +49,7 @@ pub struct VaultHandle {
     pub fingerprint: String,
     snapshot: RwLock<Snapshot>,
     followed: Mutex<HashMap<JobId, RequestKey>>,
+    copies: Mutex<BTreeSet<RequestKey>>,
     details: Mutex<HashMap<JobId, (Moment, Job)>>,
     points: Mutex<HashMap<String, KeptPoints>>,
     location: OnceLock<String>,
@@ -80,6 +81,7 @@ impl VaultHandle {
             stop: CancellationToken::new(),
             snapshot: RwLock::default(),
             followed: Mutex::default(),
+            copies: Mutex::default(),
             details: Mutex::default(),
             points: Mutex::default(),
             location: OnceLock::new(),
@@ -239,6 +241,20 @@ impl VaultHandle {
         if locked(&self.followed).remove(id).is_some() {
             self.kick.notify_one();
         }
+    }
+
+    /// Whether a request that is over still waits to see its data copied: the items are listed more often meanwhile.
+    pub fn copies(&self, key: &RequestKey, waits: bool) {
+        let mut copies = locked(&self.copies);
+        let changed = if waits { copies.insert(key.clone()) } else { copies.remove(key) };
+        if changed {
+            self.follow_changed.notify_one();
+        }
+    }
+
+    /// The requests that wait for that.
+    pub fn copying(&self) -> Vec<RequestKey> {
+        locked(&self.copies).iter().cloned().collect()
     }
 
     /// The requests whose jobs are followed.

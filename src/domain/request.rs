@@ -49,6 +49,8 @@ pub enum Next {
     After(Duration),
     /// When the vault's observer has news of the job, or after this time.
     OnJobNews(Duration),
+    /// When the observer has listed the items again: data is being copied after the request's own end.
+    OnItemNews,
     /// When something watched changes.
     OnChange,
 }
@@ -66,9 +68,6 @@ pub struct Decision {
 
 /// How long to wait for a thing in the cluster that no watch reports.
 const BLOCKED: Duration = Duration::from_secs(15);
-
-/// How often what goes on after a request's end is looked at; it comes from the observer's list and costs no call.
-const WATCHED: Duration = Duration::from_secs(15);
 
 /// Says what to show and what to do.
 pub fn decide(facts: &Facts, azure: &Azure) -> Decision {
@@ -218,7 +217,7 @@ fn ended(facts: &Facts, azure: &Azure, result: &RunResult) -> Decision {
     };
     let view = view(facts, result.end.standing(), &obstacle, &run);
     let watched = result.end == End::Succeeded && view.as_ref().is_some_and(still_copying);
-    Decision { view, effect: Effect::None, next: if watched { Next::After(WATCHED) } else { Next::OnChange } }
+    Decision { view, effect: Effect::None, next: if watched { Next::OnItemNews } else { Next::OnChange } }
 }
 
 /// Whether something goes on in Azure after the request's own end.

@@ -1,20 +1,9 @@
 //! Rule 12: deleting any object in any phase makes no call and leaves nothing stuck.
 
-use crate::harness::eventually;
-use crate::world::{DEADLINE, FAILOVER, ITEM, Setup, World, failover, sample};
-use serde_json::Value;
+use crate::world::{FAILOVER, ITEM, Setup, World, failover, sample};
 
 fn slow() -> Setup {
     Setup { clock_rate: 1, ..Setup::default() }
-}
-
-async fn released(world: &World) -> Value {
-    eventually(DEADLINE, "a free item record", async || {
-        let record = world.record().await;
-        let free = record["spec"]["holder"].is_null() && record["spec"]["intent"].is_null();
-        if free { Ok(record) } else { Err(format!("{:#}", record["spec"])) }
-    })
-    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -24,7 +13,7 @@ async fn rule_12_a_request_deleted_in_mid_run_is_closed_and_its_commit_does_not_
     world.running(FAILOVER).await;
     world.delete("failoverrequest", FAILOVER).await;
     world.job_ends().await;
-    let record = released(&world).await;
+    let record = world.released().await;
     assert_eq!(record["spec"]["consumed"][0]["result"]["outcome"], "Succeeded", "{record:#}");
     world.wait("ReplicatedVm", "app01", ("PendingCommit", "True", None)).await;
     world.operator_acts_elsewhere().await;
@@ -47,7 +36,7 @@ async fn rule_12_every_object_deleted_in_mid_run_and_made_again_leaves_one_call(
     world.job_ends().await;
     // Without a RecoveryVault for the vault nobody can look: the record is held until there is one again.
     world.apply(sample("vault")).await;
-    released(&world).await;
+    world.released().await;
     world.apply(sample("vm")).await;
     world.wait("ReplicatedVm", "app01", ("PendingCommit", "True", None)).await;
     assert_eq!(world.sent_on(ITEM).await, ["unplannedFailover"]);
@@ -80,6 +69,6 @@ async fn rule_12_a_namespace_deleted_in_mid_run_goes_away_and_the_item_is_free_a
     // The vault comes back under the same name of namespace, and the run is closed from the record alone.
     world.plane.kubectl(&["create", "namespace", &world.namespace], None).await.expect_success();
     world.apply(sample("vault")).await;
-    released(&world).await;
+    world.released().await;
     assert_eq!(world.sent_on(ITEM).await, ["unplannedFailover"]);
 }

@@ -7,6 +7,7 @@ mod harness;
 
 mod act;
 mod canary;
+mod change_point;
 mod contention;
 mod crash;
 mod deletion;
@@ -15,4 +16,6 @@ mod points;
 mod portal;
 mod refusals;
 mod replay;
+mod reprotect;
+mod round_trip;
 mod world;

@@ -3,14 +3,10 @@
 use crate::world::{COMMIT, FAILOVER, Setup, World, commit, failover, message, reads, sample};
 use serde_json::json;
 
-async fn portal(world: &World, verb: &str) {
-    world.sim.actor(json!({"verb": verb, "item": "app01"})).await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_13_a_failover_that_runs_in_the_portal_is_waited_for() {
     let world = World::with(Setup { clock_rate: 1, ..Setup::default() }).await;
-    portal(&world, "unplannedFailover").await;
+    world.portal("unplannedFailover").await;
     world.apply(sample("failover")).await;
     let busy = world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("ItemBusy"))).await;
     assert!(message(&busy, "Reconciling").contains("checked again when it has ended"), "{busy:#}");
@@ -24,7 +20,7 @@ async fn rule_13_a_failover_that_runs_in_the_portal_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_08_a_failover_of_the_portal_is_committed_by_a_request() {
     let world = World::new().await;
-    portal(&world, "unplannedFailover").await;
+    world.portal("unplannedFailover").await;
     world.sim.clock(json!({"advanceSeconds": 900})).await;
     world.apply(sample("commit")).await;
     world.wait("CommitRequest", COMMIT, ("Ready", "True", Some("Succeeded"))).await;
@@ -35,7 +31,7 @@ async fn rule_08_a_failover_of_the_portal_is_committed_by_a_request() {
 async fn rule_13_a_commit_of_the_portal_leaves_nothing_to_do() {
     let world = World::new().await;
     world.fail_over().await;
-    portal(&world, "failoverCommit").await;
+    world.portal("failoverCommit").await;
     world.sim.clock(json!({"advanceSeconds": 900})).await;
     world.apply(sample("commit")).await;
     let done = world.wait("CommitRequest", COMMIT, ("Ready", "True", Some("NothingToDo"))).await;

@@ -106,11 +106,11 @@ async fn rule_10_a_wiped_status_comes_back_during_and_after_the_run() {
     let world = World::with(slow()).await;
     world.apply(sample("failover")).await;
     let before = world.running(FAILOVER).await;
-    wipe(&world).await;
+    world.wipe_status("failoverrequest", FAILOVER).await;
     assert_eq!(job(&world.running(FAILOVER).await), job(&before));
     world.job_ends().await;
     let done = world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
-    wipe(&world).await;
+    world.wipe_status("failoverrequest", FAILOVER).await;
     let again = world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("AlreadyRun"))).await;
     assert_eq!(job(&again), job(&before));
     assert_eq!(again["status"]["recoveryPointUsed"], done["status"]["recoveryPointUsed"]);
@@ -119,13 +119,6 @@ async fn rule_10_a_wiped_status_comes_back_during_and_after_the_run() {
 }
 
 /// As a restore from a backup without statuses leaves it.
-async fn wipe(world: &World) {
-    let patch = ["patch", "failoverrequest", FAILOVER, "--subresource=status", "--type=merge"];
-    let patch: Vec<&str> = patch.into_iter().chain(["--patch", r#"{"status":null}"#]).collect();
-    let out = world.kubectl(&patch).await.expect_success();
-    assert!(out.contains("patched") && !out.contains("no change"), "{out}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_10_a_second_cluster_on_the_same_vault_finds_the_run_and_repeats_nothing() {
     let world = World::new().await;

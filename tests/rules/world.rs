@@ -9,11 +9,16 @@ use std::time::Duration;
 /// Long enough for a slow machine; a test that waits this long has failed.
 pub const DEADLINE: Duration = Duration::from_secs(90);
 
-const SAMPLES: [(&str, &str); 4] = [
+const SAMPLES: [(&str, &str); 9] = [
     ("vault", include_str!("../../deploy/samples/10-recovery-vault.yaml")),
     ("vm", include_str!("../../deploy/samples/20-replicated-vm.yaml")),
     ("failover", include_str!("../../deploy/samples/30-failover.yaml")),
+    ("change-point", include_str!("../../deploy/samples/35-change-recovery-point.yaml")),
     ("commit", include_str!("../../deploy/samples/40-commit.yaml")),
+    ("reprotect", include_str!("../../deploy/samples/50-reprotect.yaml")),
+    ("failback", include_str!("../../deploy/samples/60-failback.yaml")),
+    ("commit-home", include_str!("../../deploy/samples/70-commit-home.yaml")),
+    ("reprotect-home", include_str!("../../deploy/samples/80-reprotect-home.yaml")),
 ];
 
 const SEED: &str = include_str!("../../deploy/demo/seed.yaml");
@@ -22,6 +27,9 @@ const RBAC: &str = include_str!("../../deploy/operator/rbac.yaml");
 /// Names of the samples' requests.
 pub const FAILOVER: &str = "app01-out-2026-06-01";
 pub const COMMIT: &str = "app01-commit-2026-06-01";
+
+pub const POINT: &str = "app01-point-2026-06-01";
+pub const REPROTECT: &str = "app01-reprotect-2026-06-01";
 
 /// The protected item of `app01` in the seed.
 pub const ITEM: &str = "YtSLUmr1siwOhCNihjyTaOjo3bXTQoCCN96TnEVq5fM";
@@ -107,8 +115,37 @@ impl World {
 
     /// Applies the usual failover and waits until it succeeded.
     pub async fn fail_over(&self) -> Value {
-        self.apply(sample("failover")).await;
-        self.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await
+        self.act("failover").await
+    }
+
+    /// Applies the request of a sample and waits until it succeeded.
+    pub async fn act(&self, name: &str) -> Value {
+        self.succeed(sample(name)).await
+    }
+
+    /// Applies a request and waits until it succeeded.
+    pub async fn succeed(&self, yaml: &str) -> Value {
+        self.apply(yaml).await;
+        let (kind, name) = identity(yaml);
+        self.wait(&kind, &name, ("Ready", "True", Some("Succeeded"))).await
+    }
+
+    /// Lets the service's time go on until `app01` is protected again, and waits until its object says so.
+    pub async fn protected_again(&self) -> Value {
+        self.sim.clock(json!({"advanceSeconds": 3600})).await;
+        self.wait("ReplicatedVm", "app01", ("Protected", "True", None)).await
+    }
+
+    /// The whole loop by its samples, `app01` at home and protected afterwards.
+    pub async fn round_trip(&self) {
+        for name in ["failover", "change-point", "commit", "reprotect"] {
+            self.act(name).await;
+        }
+        self.protected_again().await;
+        for name in ["failback", "commit-home", "reprotect-home"] {
+            self.act(name).await;
+        }
+        self.protected_again().await;
     }
 
     /// The object as it is now.
@@ -176,6 +213,54 @@ impl World {
         .await
     }
 
+    /// Does a verb on `app01` as somebody in the portal; Azure must take it.
+    pub async fn portal(&self, verb: &str) {
+        let answer = self.sim.actor(json!({"verb": verb, "item": "app01"})).await;
+        assert_eq!(answer["accepted"], true, "{verb}: {answer}");
+    }
+
+    /// `app01`'s item as the simulator has it.
+    pub async fn item(&self) -> Value {
+        let items = self.sim.items().await;
+        let found = items.as_array().unwrap().iter().find(|item| item["vmName"] == "app01").cloned();
+        found.unwrap_or_else(|| panic!("no app01: {items:#}"))
+    }
+
+    /// Waits until `app01` is shown in that protection state.
+    pub async fn vm_in(&self, state: &Value) -> Value {
+        eventually(DEADLINE, &format!("app01 in {state}"), async || {
+            let vm = get(&self.client, "ReplicatedVm", &self.namespace, "app01").await?;
+            let told = condition(&vm, "Ready").is_some_and(|c| c["status"] == "True");
+            if told && vm["status"]["protectionState"] == *state { Ok(vm) } else { Err(format!("{:#}", vm["status"])) }
+        })
+        .await
+    }
+
+    /// Waits until Azure accepted a call of the operator of this name.
+    pub async fn accepts(&self, operation: &str) {
+        eventually(DEADLINE, operation, async || {
+            if self.accepted().await.iter().any(|name| name == operation) { Ok(()) } else { Err(self.operator.log()) }
+        })
+        .await;
+    }
+
+    /// Takes the status of an object away, as a restore does.
+    pub async fn wipe_status(&self, kind: &str, name: &str) {
+        let patch = ["patch", kind, name, "--subresource=status", "--type=merge", "--patch", "{\"status\": null}"];
+        let out = self.kubectl(&patch).await.expect_success();
+        assert!(out.contains("patched") && !out.contains("no change"), "{out}");
+    }
+
+    /// Waits until nobody holds the record of `app01`'s item, and returns it.
+    pub async fn released(&self) -> Value {
+        eventually(DEADLINE, "a free item record", async || {
+            let record = self.record().await;
+            let free = record["spec"]["holder"].is_null() && record["spec"]["intent"].is_null();
+            if free { Ok(record) } else { Err(format!("{:#}", record["spec"])) }
+        })
+        .await
+    }
+
     /// Lets the service's time go on, so that what runs ends.
     pub async fn job_ends(&self) {
         self.sim.clock(json!({"advanceSeconds": 900})).await;
@@ -203,6 +288,16 @@ pub fn job(object: &Value) -> &Value {
 /// A sample manifest, as it is in `deploy/samples`.
 pub fn sample(name: &str) -> &'static str {
     SAMPLES.iter().find(|(n, _)| *n == name).unwrap().1
+}
+
+/// Kind and name of a manifest.
+pub fn identity(yaml: &str) -> (String, String) {
+    let field = |key: &str| {
+        let line = yaml.lines().find_map(|line| line.trim_start().strip_prefix(key));
+        line.unwrap_or_else(|| panic!("no {key} in {yaml}")).trim().to_owned()
+    };
+    let name = yaml.split("name: ").nth(1).unwrap().split([',', '\n', '}']).next().unwrap();
+    (field("kind:"), name.trim().to_owned())
 }
 
 /// A FailoverRequest on `app01` with these further lines of spec.

@@ -11,7 +11,7 @@ use super::{Case, SOON, read};
 use std::time::Duration;
 
 /// How long until what a person must mend is looked at again.
-const MENDED: Duration = Duration::from_secs(30);
+const MENDED: Duration = Duration::from_secs(15);
 
 impl Case<'_> {
     /// What the item's state and surroundings mean for the call; the object shows each precondition.
