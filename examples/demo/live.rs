@@ -43,9 +43,32 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Shows the VM once it has caught up with its last request.
+    /// Shows how a reprotect's data is copied, until it all is and the VM says so too.
+    pub async fn synchronized(&self, name: &str) -> Result<()> {
+        let mut shown = String::new();
+        let started = Instant::now();
+        loop {
+            let request = self.stage.object("ReprotectRequest", name).await.map_err(Failure::new)?;
+            let told = condition(&request, "Synchronized").cloned().unwrap_or_default();
+            let line = format!("Synchronized {:<8} {}", text(&told["status"]), text(&told["message"]));
+            if line != shown {
+                self.draw(&line, shown.is_empty());
+                shown = line;
+            }
+            if told["status"] == "True" {
+                self.stage.wait("ReplicatedVm", "app01", |vm| is(vm, "Protected").then_some(())).await;
+                return Ok(());
+            }
+            if started.elapsed() > DEADLINE {
+                return Err(Failure::new(format!("{name} is not synchronized: {:#}", request["status"])));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Shows the VM as it stands.
     pub async fn vm(&self) {
-        let vm = self.stage.wait("ReplicatedVm", "app01", |vm| is(vm, "NeedsReprotect").then(|| vm.clone())).await;
+        let vm = self.stage.object("ReplicatedVm", "app01").await.unwrap_or_default();
         let status = &vm["status"];
         println!(
             "\nReplicatedVm app01 runs on its {} side ({})",

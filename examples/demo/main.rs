@@ -28,7 +28,7 @@ enum Output {
     Json,
 }
 
-/// Fails one virtual machine over and commits it, on this machine, without an Azure account.
+/// Fails one virtual machine over, brings it home again and protects it, on this machine, without an Azure account.
 #[derive(Debug, Parser)]
 struct Args {
     /// Leave all running until Ctrl-C, and print commands to try.
@@ -38,7 +38,7 @@ struct Args {
     #[arg(long, value_enum, default_value = "table")]
     output: Output,
     /// How many times faster than real time the simulated service works.
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 60)]
     clock_rate: u32,
     /// A program to run after each act, with KUBECONFIG, KUBECTL, ASR_DEMO_ACT, ASR_DEMO_ARM and ASR_DEMO_CA set; it may
     /// interfere.
@@ -47,10 +47,20 @@ struct Args {
 }
 
 /// The acts, in order: the sample file, the kind and the name of its request, and the call that it makes.
-const ACTS: [(&str, &str, &str, &str); 2] = [
+const ACTS: [(&str, &str, &str, &str); 7] = [
     ("30-failover.yaml", "FailoverRequest", "app01-out-2026-06-01", "unplannedFailover"),
+    ("35-change-recovery-point.yaml", "ChangeRecoveryPointRequest", "app01-point-2026-06-01", "applyRecoveryPoint"),
     ("40-commit.yaml", "CommitRequest", "app01-commit-2026-06-01", "failoverCommit"),
+    ("50-reprotect.yaml", REPROTECT, "app01-reprotect-2026-06-01", "switchprotection"),
+    ("60-failback.yaml", "FailoverRequest", "app01-home-2026-06-01", "unplannedFailover"),
+    ("70-commit-home.yaml", "CommitRequest", "app01-commit-home-2026-06-01", "failoverCommit"),
+    ("80-reprotect-home.yaml", REPROTECT, "app01-reprotect-home-2026-06-01", "switchprotection"),
 ];
+
+const REPROTECT: &str = "ReprotectRequest";
+
+/// How many times faster still the simulated service works while it only copies data: 45 minutes of it after a reprotect.
+const COPYING: u32 = 10;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -78,9 +88,19 @@ async fn run(args: &Args) -> harness::Result<bool> {
         let started = Instant::now();
         stage.apply_sample(file).await?;
         let object = live.follow(kind, name).await?;
+        let succeeded = summary::succeeded(&object);
         acts.push(Act { kind, name, operation, object, seconds: started.elapsed().as_secs_f64() });
         if let Some(script) = &args.script {
             stage.interfere(script, name).await?;
+        }
+        if !succeeded {
+            break;
+        }
+        if kind == REPROTECT {
+            println!("  Data is copied; for that the simulated Azure works {COPYING} times as fast as before");
+            stage.pace(args.clock_rate * COPYING).await;
+            live.synchronized(name).await?;
+            stage.pace(args.clock_rate).await;
         }
     }
     live.vm().await;

@@ -1,7 +1,7 @@
 //! The stage: control plane, simulator and operator, and kubectl to act on it.
 
 use crate::harness::{ControlPlane, Failure, Operator, OperatorOptions, Options, Result, Simulator, eventually, get};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -43,7 +43,7 @@ impl Stage {
             sim: simulator.endpoints(),
             namespaces: vec![],
             operator_namespace: "asr-operator".into(),
-            extra_args: ["--new-record-quarantine", "0", "--task-detail-every", "2"].map(String::from).to_vec(),
+            extra_args: ["--new-record-quarantine", "0", "--task-detail-every", "1"].map(String::from).to_vec(),
         })
         .await?;
         let client = plane.client().await;
@@ -76,6 +76,11 @@ impl Stage {
             seen(&object).ok_or_else(|| format!("{:#}", object["status"]))
         })
         .await
+    }
+
+    /// Changes how fast the simulated Azure works.
+    pub async fn pace(&self, rate: u32) {
+        self.simulator.clock(json!({ "rate": rate })).await;
     }
 
     /// Runs a program that may interfere, as somebody else would.

@@ -1,5 +1,6 @@
 //! What came of it: a row per act, and the count of calls from the simulator's ledger.
 
+use crate::ACTS;
 use crate::harness::condition;
 use crate::live::text;
 use serde_json::{Value, json};
@@ -24,10 +25,6 @@ impl Act {
         &self.object["status"]
     }
 
-    fn succeeded(&self) -> bool {
-        condition(&self.object, "Ready").is_some_and(|c| c["status"] == "True" && c["reason"] == "Succeeded")
-    }
-
     fn job(&self) -> String {
         text(&self.status()["operations"][0]["jobId"])
     }
@@ -45,6 +42,11 @@ impl Act {
             "seconds": round(self.seconds),
         })
     }
+}
+
+/// Whether a request ended as it should.
+pub fn succeeded(object: &Value) -> bool {
+    condition(object, "Ready").is_some_and(|c| c["status"] == "True" && c["reason"] == "Succeeded")
 }
 
 /// The whole run.
@@ -78,7 +80,10 @@ impl Summary {
 
     /// Every act succeeded, with exactly one call each.
     pub fn ok(&self) -> bool {
-        self.acts.iter().all(Act::succeeded) && self.duplicates() == 0 && self.ledger.len() == self.acts.len()
+        self.acts.len() == ACTS.len()
+            && self.acts.iter().all(|act| succeeded(&act.object))
+            && self.duplicates() == 0
+            && self.ledger.len() == self.acts.len()
     }
 
     /// For machines.
@@ -95,14 +100,14 @@ impl Summary {
     /// For people.
     pub fn print_table(&self, set_up: Duration) {
         println!(
-            "\n{:<18} {:<26} {:<10} {:<37} {:<8} {:<8} {:>6}",
+            "\n{:<27} {:<32} {:<10} {:<37} {:<8} {:<8} {:>6}",
             "KIND", "NAME", "PHASE", "JOB", "RPO", "RTO", "TOOK"
         );
         for act in &self.acts {
             let status = act.status();
             let or_dash = |value: &Value| value.as_str().unwrap_or("-").to_owned();
             println!(
-                "{:<18} {:<26} {:<10} {:<37} {:<8} {:<8} {:>5.1}s",
+                "{:<27} {:<32} {:<10} {:<37} {:<8} {:<8} {:>5.1}s",
                 act.kind,
                 act.name,
                 text(&status["phase"]),

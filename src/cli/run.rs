@@ -64,7 +64,7 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 7 * 24 * 3600)]
     pub max_validity: u64,
     /// Seconds between two reads of a running job's tasks.
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub task_detail_every: u64,
     /// Objects of one kind that are worked on at once.
     #[arg(long, default_value_t = 16)]

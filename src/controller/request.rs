@@ -66,7 +66,11 @@ pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Nex
         // The record is the ReplicatedVm's to make.
         ctx.wake.up(Sleeper::Vm(key.namespace.clone(), vm.clone()));
     }
-    Ok(decision.next)
+    Ok(match decision.next {
+        // Where the installer wants more detail, it is looked for as often.
+        Next::OnJobNews(after) => Next::OnJobNews(after.min(ctx.settings.task_detail_every)),
+        next => next,
+    })
 }
 
 /// Step 1: request, ReplicatedVm, RecoveryVault, claim and record, each by a fresh GET.

@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod change_point;
 pub mod commit;
 pub mod condition;
+pub mod course;
 pub mod failover;
 pub mod ids;
 pub mod item;
