@@ -69,7 +69,7 @@ impl ArmError {
     }
 
     /// Reads an error body. `None` when it is not one: then nothing is known about who answered.
-    pub(crate) fn from_body(body: &[u8]) -> Option<Self> {
+    pub fn from_body(body: &[u8]) -> Option<Self> {
         let wire: WireBody = serde_json::from_slice(body).ok()?;
         let code = wire.error.code.filter(|code| !code.is_empty())?;
         let details = wire.error.details.unwrap_or_default();

@@ -14,7 +14,7 @@ const USUAL_WAIT: Duration = Duration::from_secs(30);
 
 /// The job that an accepted call started. The request id of a 202 is the job's ARM id and may come twice, the second
 /// time as another text (recorded: net-UnplannedFailover seq 3); the two polling URLs end in the same GUID.
-pub(crate) fn job_id(headers: &HeaderMap) -> Option<JobId> {
+pub fn job_id(headers: &HeaderMap) -> Option<JobId> {
     texts(headers, "x-ms-request-id")
         .flat_map(|text| text.split(','))
         .map(str::trim)

@@ -24,6 +24,7 @@ mod transport;
 pub use client::{Answer, AsrClient};
 pub use endpoint::{Cloud, DEFAULT_API_VERSION, Endpoint, EndpointError};
 pub use error::{ArmDetail, ArmError, Class, Layer, ReadError};
+pub use headers::job_id;
 pub use ids::{InvalidId, ItemPath, JobId, VaultId};
 pub use model::{
     A2aDetails, Container, ContainerMapping, Fabric, HealthError, Job, JobError, JobPhase, NetworkInterface,

@@ -66,11 +66,13 @@ fn placed(wire: PlacedResource) -> Resource {
     Resource { id: wire.id, location: wire.location }
 }
 
-fn machine(wire: VirtualMachine) -> Machine {
+/// A VM, as far as a reprotect needs it.
+pub fn machine(wire: VirtualMachine) -> Machine {
     Machine { disks: wire.disk_ids().map(str::to_owned).collect(), id: wire.id }
 }
 
-fn mappings_from(wire: Vec<ContainerMapping>) -> Vec<Mapping> {
+/// Container mappings.
+pub fn mappings_from(wire: Vec<ContainerMapping>) -> Vec<Mapping> {
     let one = |m: ContainerMapping| Mapping {
         id: m.id,
         target_container_id: m.target_protection_container_id.unwrap_or_default(),

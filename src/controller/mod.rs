@@ -17,6 +17,7 @@ mod run;
 mod runner;
 mod send;
 mod stores;
+pub mod translate;
 mod vaults;
 mod wake;
 

@@ -59,7 +59,8 @@ pub(super) async fn send(
     Ok(())
 }
 
-fn mutation(call: &Call, item: ItemPath) -> Mutation {
+/// The request that a decided call becomes, for the item where it is now.
+pub fn mutation(call: &Call, item: ItemPath) -> Mutation {
     match call {
         Call::UnplannedFailover { point, shutdown_source } => {
             Mutation::UnplannedFailover { item, recovery_point_id: point.clone(), shutdown_source: *shutdown_source }
