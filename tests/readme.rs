@@ -34,7 +34,7 @@ fn from_root(word: &str) -> String {
 #[tokio::test]
 async fn its_commands_work_in_their_order() {
     let plane = ControlPlane::start(harness::Options::default()).await.unwrap();
-    let sim = Simulator::start(SEED, 40).await.unwrap();
+    let sim = Simulator::start(SEED, 400).await.unwrap();
     let mut operator = None;
     for command in commands("Installing") {
         if command.starts_with("kubectl ") {
@@ -54,13 +54,22 @@ async fn its_commands_work_in_their_order() {
         operator = Some(Operator::start(options).await.unwrap());
     }
     assert!(operator.is_some());
-    for command in commands("The act, by its samples") {
+    for command in commands("The loop, by its samples") {
         assert!(command.starts_with("kubectl "), "{command} is not run by this test");
         kubectl(&plane, &command).await;
     }
     let calls = sim.accepted().await;
     let operations: Vec<&str> = calls.iter().filter_map(|call| call["operation"].as_str()).collect();
-    assert_eq!(operations, ["unplannedFailover", "failoverCommit"]);
+    let loop_of_seven = [
+        "unplannedFailover",
+        "applyRecoveryPoint",
+        "failoverCommit",
+        "switchprotection",
+        "unplannedFailover",
+        "failoverCommit",
+        "switchprotection",
+    ];
+    assert_eq!(operations, loop_of_seven);
 }
 
 #[test]
