@@ -72,7 +72,10 @@ func (a *azure) loop(ctx context.Context) error {
 	if err := a.reprotect(ctx, id); err != nil {
 		return err
 	}
-	return a.failing(ctx, items.Value[1].ID)
+	if err := a.failing(ctx, items.Value[1].ID); err != nil {
+		return err
+	}
+	return a.lost(ctx, items.Value[1].ID)
 }
 
 func failover() object {
@@ -209,5 +212,36 @@ func (a *azure) failing(ctx context.Context, id string) error {
 		return fmt.Errorf("a failed failover is no error 25080 but: %w", err)
 	}
 	fmt.Printf("failover that fails: error %s\n", failure.ErrorCode)
+	return nil
+}
+
+// lost shows how often the stock retries send a failover whose answer is lost behind a gateway's 504.
+func (a *azure) lost(ctx context.Context, id string) error {
+	fault := object{"operation": "unplannedFailover", "effect": "executeThenAnswer", "status": 504, "times": 0}
+	if err := a.simulate("faults", fault); err != nil {
+		return err
+	}
+	_, err := a.send(ctx, http.MethodPost, id+"/unplannedFailover", siteRecovery, failover())
+	var failure *azcore.ResponseError
+	if !errors.As(err, &failure) || failure.StatusCode != http.StatusGatewayTimeout {
+		return fmt.Errorf("a lost answer is no 504 but: %w", err)
+	}
+	calls, err := a.ledger()
+	if err != nil {
+		return err
+	}
+	sent, accepted := 0, 0
+	for _, call := range calls {
+		if call.Operation == "unplannedFailover" && call.Status == http.StatusGatewayTimeout {
+			sent++
+			if call.Accepted {
+				accepted++
+			}
+		}
+	}
+	fmt.Printf("504 after accepting: azcore sent the failover %d times\n", sent)
+	if sent < 2 || accepted != 1 {
+		return fmt.Errorf("of %d failovers %d were accepted", sent, accepted)
+	}
 	return nil
 }

@@ -130,3 +130,20 @@ func (a *azure) simulate(name string, body any) error {
 	}
 	return nil
 }
+
+// call is a line of the simulator's ledger.
+type call struct {
+	Operation string
+	Status    int
+	Accepted  bool
+}
+
+func (a *azure) ledger() ([]call, error) {
+	response, err := a.control.Get(a.arm + "/_sim/ledger")
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	var calls []call
+	return calls, json.NewDecoder(response.Body).Decode(&calls)
+}

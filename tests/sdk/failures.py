@@ -2,12 +2,33 @@
 
 import time
 
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.mgmt.recoveryservicessiterecovery import models
 
 from world import expect, same
 
 RETRY_AFTER = 2
+
+
+def refused(azure, place):
+    """Errors of two layers: the reason of HTTP outside, what the service has to say inside."""
+    gone = {**place, "replicated_protected_item_name": "gone"}
+    malformed = ("BadRequest", "InvalidParameter")
+    cases = [
+        (lambda: azure.items.get(**gone), ResourceNotFoundError, "NotFound", "ArmResourceDoesNotExist"),
+        # The next inner codes are the simulator's own: no source shows how a verb out of turn, or a bad body, is refused.
+        (lambda: azure.items.begin_failover_commit(**place), ResourceExistsError, "Conflict", "OperationNotAllowed"),
+        (lambda: azure.items.begin_unplanned_failover(**place, failover_input={}), HttpResponseError, *malformed),
+    ]
+    for call, kind, outer, inner in cases:
+        try:
+            call()
+            raise AssertionError(f"no {outer}")
+        except HttpResponseError as failure:
+            same((type(failure), failure.error.code), (kind, outer), "kind of the error")
+            detail = failure.error.details[0]
+            same(detail.code, inner, "code of the error")
+            print(f"refused: {outer}, {detail.code}: {detail.message}", flush=True)
 
 
 def failed_failover(azure, place, failover, long):

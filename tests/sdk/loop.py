@@ -26,13 +26,30 @@ def main():
     azure = Azure(given.arm, given.authority, given.ca)
     # Small enough to wait for, large enough to be seen waited for; lists in pages, so that links are followed.
     azure.control.post("behaviour", {"retryAfterSeconds": 1, "pageSize": 10})
+    plumbing(azure)
     home, other = listed(azure)
     away = there(azure, home)
     back_again(azure, home, away)
+    failures.refused(azure, other)
     failures.failed_failover(azure, other, failover(None), LONG)
     failures.lost_answers(azure, other, failover(None), LONG)
     failures.throttled(azure, other)
     report(azure)
+
+
+def plumbing(azure):
+    """What the vault is made of: two fabrics with a container each, mapped in both directions, and a policy."""
+    client = azure.client
+    fabrics = [checked(fabric, models.Fabric) for fabric in client.replication_fabrics.list(**VAULT)]
+    same([fabric.properties.friendly_name for fabric in fabrics], ["West Europe", "North Europe"], "fabrics")
+    for fabric in fabrics:
+        expect(fabric.properties.custom_details, models.AzureFabricSpecificDetails)
+        checked(client.replication_fabrics.get(**VAULT, fabric_name=fabric.name), models.Fabric)
+    for container in client.replication_protection_containers.list(**VAULT):
+        same(checked(container, models.ProtectionContainer).properties.pairing_status, "Paired", "container")
+    for policy in client.replication_policies.list(**VAULT):
+        expect(checked(policy, models.Policy).properties.provider_specific_details, models.A2APolicyDetails)
+    same(list(client.replication_recovery_plans.list(**VAULT)), [], "recovery plans")
 
 
 def listed(azure):
@@ -188,6 +205,7 @@ def way_back(azure, place):
     here = azure.item(place).properties
     for mapping in mappings:
         properties = checked(mapping, models.ProtectionContainerMapping).properties
+        expect(properties.provider_specific_details, models.A2AProtectionContainerMappingDetails)
         if properties.target_fabric_friendly_name == here.primary_fabric_friendly_name:
             return {
                 "recovery_container_id": properties.target_protection_container_id,

@@ -133,10 +133,22 @@ def checked(model, kind):
 
 
 def walk(model, path):
+    fields = getattr(model, "_attr_to_rest_field", {})
     for owner in type(model).__mro__:
         for name, declared in owner.__dict__.get("__annotations__", {}).items():
-            if name in getattr(model, "_attr_to_rest_field", {}):
-                judge(getattr(model, name), resolved(declared), f"{path}.{name}")
+            if name in fields:
+                declared = resolved(declared)
+                # The SDK makes a text or a truth of whatever was sent: there, what was sent is judged.
+                value = model.get(fields[name]._rest_name) if is_plain(declared) else getattr(model, name)
+                judge(value, declared, f"{path}.{name}")
+
+
+def is_plain(declared):
+    """Whether this is a text, a truth or a number, or a list of them; it may be optional."""
+    kinds = [kind for kind in typing.get_args(declared) or [declared] if kind is not type(None)]
+    if len(kinds) == 1 and typing.get_origin(declared) in (typing.Union, list):
+        return is_plain(kinds[0])
+    return declared in (str, bool, int, float)
 
 
 def resolved(declared):
@@ -160,8 +172,9 @@ def judge(value, declared, path):
             judge(element, arguments[0], f"{path}[{index}]")
     elif origin is dict:
         assert isinstance(value, Mapping), f"{path}: {value!r} is no mapping"
-    elif declared is float:
-        assert isinstance(value, (int, float)), f"{path}: {value!r} is no number"
+    elif declared in (int, float):
+        number = isinstance(value, (int, declared)) and not isinstance(value, bool)
+        assert number, f"{path}: {value!r} is no {declared}"
     else:
         assert isinstance(value, declared), f"{path}: {value!r} is no {declared}"
         if hasattr(value, "_attr_to_rest_field"):
