@@ -52,7 +52,7 @@ pub(crate) struct Point {
 pub(crate) struct Series {
     /// What makes the ids of this series its own.
     pub(crate) key: String,
-    /// The first instant that can hold a point: when the item became Protected.
+    /// When the item became Protected: its first point was made just before, and is listed from then on.
     pub(crate) since: Timestamp,
     /// When replication stopped for good, at the start of a failover.
     pub(crate) stopped: Option<Timestamp>,
@@ -73,9 +73,13 @@ impl Series {
 
     /// The points at `now`, oldest first.
     pub(crate) fn ascending(&self, now: Timestamp) -> Vec<Point> {
+        if now < self.since {
+            return Vec::new();
+        }
         let end = self.stopped.map_or(now, |stopped| stopped.min(now)).as_second();
         let history = i64::from(self.history_minutes) * 60;
-        let start = self.since.as_second().max(end - history);
+        let first = self.since.as_second() - CRASH_INTERVAL - 1;
+        let start = first.max(end - history);
         let phase = self.phase();
         let mut tick = (start - phase).div_euclid(CRASH_INTERVAL);
         let mut points = Vec::new();
@@ -172,9 +176,11 @@ mod tests {
     }
 
     #[test]
-    fn nothing_before_the_item_was_protected() {
-        let young = Series { since: later(now(), -60.0), ..series() };
-        assert!(young.ascending(now()).len() <= 1);
+    fn one_point_at_the_moment_the_item_is_protected_and_none_before() {
+        for second in 0..300_i32 {
+            let since = later(now(), f64::from(second) + 0.5);
+            assert_eq!(Series { since, ..series() }.ascending(since).len(), 1, "Protected {second} s later");
+        }
         let unborn = Series { since: later(now(), 60.0), ..series() };
         assert!(unborn.ascending(now()).is_empty());
     }

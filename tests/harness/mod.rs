@@ -35,7 +35,7 @@ pub use binaries::{Binaries, product_binary};
 pub use control_plane::{ControlPlane, KubectlOutput, Options, say};
 pub use operator::{Operator, OperatorOptions};
 pub use process::{Program, Signal, Supervised, is_alive};
-pub use run_dir::RunDir;
+pub use run_dir::{RunDir, target_dir};
 pub use simulator::{Endpoints, Simulator};
 pub use wait::{asr_resource, condition, eventually, get, wait_condition};
 

@@ -56,6 +56,16 @@ async fn entra_says_why_it_refuses() {
 }
 
 #[tokio::test]
+async fn scopes_of_openid_beside_the_resource_are_taken_and_do_not_replace_it() {
+    let azure = Azure::new().await;
+    let ask = async |scope| {
+        azure.ask_token(&[("client_id", CLIENT), ("client_secret", "s3cret"), ("scope", scope)]).await.status
+    };
+    assert_eq!(ask("https://management.azure.com//.default openid offline_access profile").await, 200);
+    assert_eq!(ask("openid offline_access profile").await, 400);
+}
+
+#[tokio::test]
 async fn the_identity_libraries_find_their_endpoints() {
     let azure = Azure::new().await;
     let reply =

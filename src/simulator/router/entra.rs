@@ -62,7 +62,7 @@ fn grant(simulator: &Simulator, tenant: &str, body: &[u8]) -> Result<Answer, Ref
         let text = "The app requested an unsupported grant type.".to_owned();
         return Err(Refused(400, "unsupported_grant_type", 70_003, text));
     }
-    if !field("scope").is_some_and(|scope| scope.ends_with("/.default")) {
+    if !field("scope").is_some_and(names_a_resource) {
         let text = "The provided value for scope is not valid. Client credential flows must have a scope value with \
                     /.default suffixed to the resource identifier.";
         return Err(Refused(400, "invalid_scope", 1_002_012, text.to_owned()));
@@ -83,6 +83,14 @@ fn grant(simulator: &Simulator, tenant: &str, body: &[u8]) -> Result<Answer, Ref
     let body =
         json!({ "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token });
     Ok(Answer::ok(body).header("cache-control", "no-store, no-cache").header("pragma", "no-cache"))
+}
+
+/// Whether the scopes are one resource's `/.default`. Microsoft's library for Go sends those of OpenID Connect along
+/// with it, for every grant.
+fn names_a_resource(scopes: &str) -> bool {
+    let openid = |scope: &&str| matches!(*scope, "openid" | "offline_access" | "profile");
+    let asked: Vec<&str> = scopes.split_whitespace().filter(|scope| !openid(scope)).collect();
+    matches!(asked[..], [resource] if resource.ends_with("/.default"))
 }
 
 fn refused(denial: Denial) -> Refused {
