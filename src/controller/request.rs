@@ -200,11 +200,12 @@ async fn detailed(
     for job in jobs.iter() {
         let recent = since.is_none_or(|since| job.started.is_none_or(|start| start >= since));
         let candidate = recent && job.may_be(verb::row(step).scenario, target);
-        let known = handle.known_detail(&job.id).map(|(_, detail)| detail.client_request_id);
-        all.push(match known {
-            Some(Some(id)) => Job { client_request_id: Some(id), ..job.clone() },
-            _ if candidate => handle.job(&job.id).await.known().cloned().unwrap_or_else(|| job.clone()),
-            _ => job.clone(),
+        let known = handle.known_detail(&job.id).map(|(_, detail)| detail);
+        let told = known.filter(|d| d.client_request_id.is_some() && (d.phase == job.phase || !candidate));
+        all.push(match told {
+            Some(d) => Job { client_request_id: d.client_request_id, moved_to: d.moved_to, ..job.clone() },
+            None if candidate => handle.job(&job.id).await.known().cloned().unwrap_or_else(|| job.clone()),
+            None => job.clone(),
         });
     }
     Reading::Known(all)

@@ -66,6 +66,28 @@ fn mirrored() -> Around {
 }
 
 #[test]
+fn given_a_reprotect_moved_the_item_since_when_its_old_place_still_answers_then_nothing_is_sent() {
+    let moved = |phase, path: &str, started: &str| Job {
+        moved_to: Some(path.into()),
+        started: Some(at(started)),
+        ..job("j0", "SwitchReplicationGroupProtection", phase, Some("somebody"))
+    };
+    let (after, before) = ("2026-06-01T07:55:00Z", "2026-06-01T07:45:00Z");
+    let other = reversed().id.replace("app01-item", "app02-item");
+    let table = [
+        (moved(Phase::Succeeded, &reversed().id, after), "none"),
+        (moved(Phase::Failed, &reversed().id, after), "send"),
+        (moved(Phase::Succeeded, &reversed().id, before), "send"),
+        (moved(Phase::Succeeded, &committed().id, after), "send"),
+        (moved(Phase::Succeeded, &other, after), "send"),
+    ];
+    for (job, effect) in table {
+        let azure = Azure { jobs: Some(Reading::Known(vec![job.clone()])), ..azure(committed()) };
+        assert_eq!(told(&facts(reprotect()), &azure).0, effect, "{job:?}");
+    }
+}
+
+#[test]
 fn given_all_is_there_when_reprotected_then_the_call_has_the_running_vm_s_disks_and_each_side_s_settings() {
     let decision = decide(&facts(reprotect()), &azure(committed()));
     let Effect::Send(_, Call::SwitchProtection(input)) = &decision.effect else { panic!("{decision:?}") };

@@ -1,7 +1,9 @@
 //! Step 2 and 3 of one call, once the item is the right one and idle: its state, what lies around it, its point; then send.
 
 use super::super::super::Reason;
+use super::super::super::ids::same;
 use super::super::super::item::{Item, Obstacle, Side};
+use super::super::super::job::{JobId, Phase};
 use super::super::super::point::{self, PointChoice};
 use super::super::super::record::{End, PointRef};
 use super::super::super::verb::{Check, Scene};
@@ -36,7 +38,28 @@ impl Case<'_> {
             let text = "Another failover of this VM was made since; commit that one by its own request.";
             return Check::end(End::Refused, Reason::NoPendingFailover, text);
         }
+        if let Some(job) = self.moved_away(scene.item) {
+            return Check::wait(
+                Reason::NotAllowedNow,
+                format!(
+                    "Job {job} moved the item to the other fabric since, and Azure still shows it at its old place."
+                ),
+            );
+        }
         self.request.verb.check(self.step, scene)
+    }
+
+    /// The reprotect that ended after the item's last failover and put the item elsewhere: what is shown here is old. Whether
+    /// the old place answers at all after a reprotect is not recorded.
+    fn moved_away(&self, item: &Item) -> Option<&JobId> {
+        let failed_over = item.last_failover?;
+        let elsewhere = |path: &String| same(point::last_segment(path), &item.name) && !same(path, &item.id);
+        let moved = self.jobs.iter().find(|job| {
+            let since = job.started.is_some_and(|started| started > failed_over);
+            let well = matches!(job.phase, Phase::Succeeded | Phase::SucceededWithWarning);
+            since && well && job.moved_to.as_ref().is_some_and(elsewhere)
+        });
+        moved.map(|job| &job.id)
     }
 
     /// Whether another failover was made after this request's own: its commit is not this request's to make.
