@@ -63,6 +63,10 @@ pub struct RunArgs {
     /// Seconds that validUntil may lie ahead.
     #[arg(long, default_value_t = 7 * 24 * 3600)]
     pub max_validity: u64,
+    /// Whether a call of which provably nothing came (no job, idle item, 210 s later) is made a second and last time. Only
+    /// where the vault's jobs were seen to carry the ids of their calls; false leaves every lost answer to a person.
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+    pub retry_unknown: bool,
     /// Seconds between two reads of a running job's tasks.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub task_detail_every: u64,
@@ -116,6 +120,7 @@ impl RunArgs {
             limits: Limits {
                 quarantine: Duration::from_secs(self.new_record_quarantine),
                 max_validity: Duration::from_secs(self.max_validity),
+                retry_unknown: self.retry_unknown,
             },
             task_detail_every: Duration::from_secs(self.task_detail_every),
             managed_identity_namespaces: self.managed_identity_namespaces.clone(),

@@ -57,15 +57,34 @@ pub struct Context {
     pub intents: Arc<IntentAges>,
 }
 
-/// Since when this process has known each open intent, by a clock that counts suspension.
+/// Since when this process has known each open intent, and since when every look has shown that nothing came of it, by
+/// a clock that counts suspension.
 #[derive(Debug, Default)]
-pub struct IntentAges(Mutex<HashMap<String, Moment>>);
+pub struct IntentAges(Mutex<HashMap<String, Known>>);
+
+#[derive(Debug)]
+struct Known {
+    since: Moment,
+    absent_since: Option<Moment>,
+}
 
 impl IntentAges {
     /// How long the intent with this nonce has been known; the first question starts the clock.
     pub fn age(&self, nonce: &str) -> Duration {
+        self.known(nonce, |known| known.since.elapsed())
+    }
+
+    /// Takes note of whether a look shows that nothing came of it, and says how long all looks have shown that.
+    pub fn looked(&self, nonce: &str, absent: bool) -> Option<Duration> {
+        self.known(nonce, |known| {
+            known.absent_since = if absent { known.absent_since.take().or_else(|| Some(Moment::now())) } else { None };
+            known.absent_since.map(Moment::elapsed)
+        })
+    }
+
+    fn known<T>(&self, nonce: &str, ask: impl FnOnce(&mut Known) -> T) -> T {
         let mut ages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ages.entry(nonce.to_owned()).or_insert_with(Moment::now).elapsed()
+        ask(ages.entry(nonce.to_owned()).or_insert_with(|| Known { since: Moment::now(), absent_since: None }))
     }
 
     /// Forgets an intent that was settled.

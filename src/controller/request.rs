@@ -16,9 +16,10 @@ use crate::domain::Reason;
 use crate::domain::ids::{ItemKey, RequestKey, Step, same};
 use crate::domain::item::{Item, Obstacle};
 use crate::domain::job::{Job, JobId, Phase};
-use crate::domain::observed::{Azure, Claim, Facts, Reading, Request, Vm};
+use crate::domain::observed::{Adoption, Azure, Claim, Facts, Reading, Request, Vm};
 use crate::domain::record::Record;
 use crate::domain::request::{Decision, Effect, Next, Stage, decide, first_in_line, stage};
+use crate::domain::resolve::absent;
 use crate::domain::verb;
 use jiff::Timestamp;
 use kube::api::Api;
@@ -101,8 +102,11 @@ async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> R
         request,
         nonce: Uuid::new_v4().to_string(),
         limits: ctx.settings.limits,
+        adoption: Adoption::Unknown,
     };
     let handle = handle(ctx, &facts, vm_name.as_deref()).await?;
+    let adoption = handle.as_ref().map_or(Adoption::Unknown, |h| adoption(ctx, h, facts.record.as_ref()));
+    let facts = Facts { adoption, ..facts };
     Ok(Observed { began, object, vm_name, held, handle, facts })
 }
 
@@ -289,7 +293,20 @@ async fn resolve(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Azure {
     let target = name.or(listed).unwrap_or_default();
     let since = intent.t0.and_then(|t0| t0.checked_sub(std::time::Duration::from_secs(3600)).ok());
     let jobs = detailed(handle, jobs, intent.step, &target, since).await;
-    Azure { item, jobs: Some(jobs), since_intent, ..Azure::default() }
+    let seen = Azure { item, jobs: Some(jobs), since_intent, ..Azure::default() };
+    let absent_for = ctx.intents.looked(&intent.nonce, absent(facts, &seen));
+    Azure { absent_for, ..seen }
+}
+
+/// What is known of the vault's jobs for the step of the open intent: seen by this process, or by one before it.
+fn adoption(ctx: &Context, handle: &VaultHandle, record: Option<&Record>) -> Adoption {
+    let Some(step) = record.and_then(|r| r.intent.as_ref()).map(|i| i.step) else { return Adoption::Unknown };
+    let before = ctx.stores.adoption(&handle.key, step);
+    match (handle.adoption().get(&step), before) {
+        (Some(false), _) | (_, Adoption::Contradicted) => Adoption::Contradicted,
+        (Some(true), _) | (_, Adoption::Confirmed) => Adoption::Confirmed,
+        (None, Adoption::Unknown) => Adoption::Unknown,
+    }
 }
 
 /// Where the record's item is now.

@@ -140,7 +140,8 @@ const fn label(outcome: &Outcome) -> CallOutcome {
         Outcome::Refused { .. } => CallOutcome::Refused,
         Outcome::NotSent { .. } => CallOutcome::NotSent,
         Outcome::Throttled { .. } => CallOutcome::Throttled,
-        Outcome::Unknown { .. } => CallOutcome::Unknown,
+        // No answer of a call is ever a proof of absence.
+        Outcome::Unknown { .. } | Outcome::Absent { .. } => CallOutcome::Unknown,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Caches of what is watched: enough to find who waits for whom. Nothing irreversible is decided by them.
 
-use crate::api::v1alpha1::{RecoveryVault, ReplicatedVm, Request};
+use super::convert::record::step_object;
+use crate::api::v1alpha1::{AdoptionState, RecoveryVault, ReplicatedVm, Request};
 use crate::asr::VaultId;
-use crate::domain::ids::{Kind, RequestKey};
+use crate::domain::ids::{Kind, RequestKey, Step};
+use crate::domain::observed::Adoption;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
@@ -76,6 +78,18 @@ impl Stores {
         let vault = vaults.iter().find(|v| v.namespace().as_deref() == Some(namespace) && v.name_any() == name)?;
         let id = VaultId::new(&vault.spec.subscription_id, &vault.spec.resource_group, &vault.spec.name);
         id.ok().map(|id| id.lower())
+    }
+
+    /// What the RecoveryVault's status keeps of its jobs for a step.
+    pub fn adoption(&self, key: &(String, String), step: Step) -> Adoption {
+        let vaults = all(&self.vaults);
+        let vault = vaults.iter().find(|v| v.namespace().as_ref() == Some(&key.0) && v.name_any() == key.1);
+        let known = vault.and_then(|v| v.status.as_ref()).map(|s| s.adoption.as_slice()).unwrap_or_default();
+        match known.iter().find(|a| a.step == step_object(step)).map(|a| a.state) {
+            Some(AdoptionState::Confirmed) => Adoption::Confirmed,
+            Some(AdoptionState::Contradicted) => Adoption::Contradicted,
+            Some(AdoptionState::Unknown) | None => Adoption::Unknown,
+        }
     }
 
     /// The requests that name this ReplicatedVm.

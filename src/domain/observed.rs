@@ -124,6 +124,20 @@ pub struct Limits {
     pub quarantine: Duration,
     /// validUntil may lie this far ahead.
     pub max_validity: Duration,
+    /// Whether a call that is proven to have come to nothing is made once more.
+    pub retry_unknown: bool,
+}
+
+/// Whether Azure's jobs of a verb carry the id of the call that made them: what a proof of absence rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Adoption {
+    /// They did, each time that it was seen.
+    Confirmed,
+    /// Once they did not. That stays.
+    Contradicted,
+    /// It was not seen yet.
+    #[default]
+    Unknown,
 }
 
 /// Everything that the cluster says; enough to know what must be read from Azure.
@@ -147,6 +161,8 @@ pub struct Facts {
     pub nonce: String,
     /// The settings.
     pub limits: Limits,
+    /// What is known of the vault's jobs for the step of the open intent.
+    pub adoption: Adoption,
 }
 
 /// What Azure says; only what the stage asked for.
@@ -166,6 +182,9 @@ pub struct Azure {
     pub around: Option<Around>,
     /// How long this process has known the open intent.
     pub since_intent: Duration,
+    /// How long ago a complete look first showed that nothing came of it, with no other look since; `None` where this look
+    /// does not show it.
+    pub absent_for: Option<Duration>,
 }
 
 /// The hash by which a spec is recognised: of its canonical JSON.

@@ -56,6 +56,11 @@ pub enum Outcome {
         /// What was seen.
         detail: String,
     },
+    /// It was not executed: long enough after it nothing came of it, by the proof of the protocol's step 7.
+    Absent {
+        /// What was seen.
+        detail: String,
+    },
 }
 
 /// One attempt at one call, written down before the call is made.

@@ -1,13 +1,14 @@
 //! The resolver: what became of an intent whose outcome is not known.
 //!
-//! It adopts the job that carries the intent's id, and otherwise says that it does not know. It never sends.
+//! It adopts the job that carries the intent's id, proves where it can that nothing came of the call, and otherwise says
+//! that it does not know. It never sends.
 
 use super::Reason;
 use super::condition::Standing;
-use super::ids::same;
+use super::ids::{MAX_ATTEMPTS, Step, same};
 use super::item::Obstacle;
-use super::job::Job;
-use super::observed::{Azure, Facts, Reading};
+use super::job::{Job, JobId};
+use super::observed::{Adoption, Azure, Facts, Reading};
 use super::record::{Intent, Outcome, Record};
 use super::request::{Decision, Effect, Next};
 use super::verb;
@@ -50,11 +51,40 @@ fn adopt(facts: &Facts, record: &Record, job: &Job) -> Decision {
     Decision { effect: Effect::Write(record.with_outcome(Outcome::Accepted { job: job.id.clone() })), ..shown }
 }
 
+/// Whether one complete look shows that nothing came of the call: long enough after it the item is idle, still allows the
+/// verb and has not failed over since, and no job of any verb began on it.
+pub fn absent(facts: &Facts, azure: &Azure) -> bool {
+    let Some(intent) = facts.record.as_ref().and_then(|r| r.intent.as_ref()) else { return false };
+    let item = azure.item.as_ref().and_then(Reading::known);
+    let (Some(item), Some(jobs), Some(t0)) = (item, azure.jobs.as_ref().and_then(Reading::known), intent.t0) else {
+        return false;
+    };
+    let over = |id: &JobId| jobs.iter().any(|j| j.id == *id && j.phase.is_terminal());
+    let idle = item.scenario.as_ref().is_none_or(|s| s.job.as_ref().is_some_and(over));
+    let same_life = item.last_failover.is_none_or(|last| last < t0);
+    let began = |job: &Job| {
+        let since = job.started.is_none_or(|started| started >= t0);
+        since && Step::ALL.into_iter().any(|step| job.may_be(verb::row(step).scenario, &item.friendly_name))
+    };
+    azure.since_intent >= ABSENT_AFTER
+        && idle
+        && same_life
+        && item.allows(verb::row(intent.step).operation)
+        && !jobs.iter().any(began)
+}
+
+/// The time between two looks that must agree: with the first one's age it exceeds the lag of Azure's job list.
+const TWO_LOOKS: Duration = Duration::from_secs(30);
+
 fn unknown(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) -> Decision {
     let noun = verb::row(intent.step).noun;
     let id = &intent.client_request_id;
     let (seen, settled) = seen(facts, azure, intent, jobs);
-    if azure.since_intent < ABSENT_AFTER || !settled {
+    let again = if absent(facts, azure) { why_not_again(facts, intent) } else { Some("") };
+    if again.is_none() && azure.absent_for.is_some_and(|since| since >= TWO_LOOKS) {
+        return proven(facts, intent);
+    }
+    if azure.since_intent < ABSENT_AFTER || !settled || again.is_none() {
         let text = format!("Whether Azure executed the {noun} (client request id {id}) is being found out. {seen}");
         return super::request::show(
             facts,
@@ -64,8 +94,9 @@ fn unknown(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) 
             Next::After(AGAIN),
         );
     }
+    let why = again.unwrap_or_default();
     let text = format!(
-        "Whether Azure executed the {noun} (client request id {id}) cannot be known, and it is not sent again. {seen} Look at the VM and at the vault's jobs in the portal; if a job of this request appears, it is followed. The VM stays locked for other requests until then."
+        "Whether Azure executed the {noun} (client request id {id}) cannot be known, and it is not sent again. {seen}{why} Look at the VM and at the vault's jobs in the portal; if a job of this request appears, it is followed. The VM stays locked for other requests until then."
     );
     super::request::show(
         facts,
@@ -74,6 +105,36 @@ fn unknown(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) 
         None,
         Next::After(Duration::from_secs(30)),
     )
+}
+
+/// Why a call of which nothing came is not made once more, in words; `None` where it may be.
+fn why_not_again(facts: &Facts, intent: &Intent) -> Option<&'static str> {
+    match facts.adoption {
+        _ if intent.attempt >= MAX_ATTEMPTS => Some(" It was sent twice already."),
+        _ if !facts.limits.retry_unknown => Some(" Sending again is switched off (--retry-unknown=false)."),
+        Adoption::Contradicted => {
+            Some(" A job of this vault did not carry the id of its call, so that no job proves nothing.")
+        }
+        Adoption::Unknown => Some(
+            " No job of this vault has shown yet that jobs carry the id of their call, so that no job proves nothing.",
+        ),
+        Adoption::Confirmed => None,
+    }
+}
+
+/// Nothing came of the call, for certain: the record says so, and the next pass makes the second and last attempt.
+fn proven(facts: &Facts, intent: &Intent) -> Decision {
+    let (noun, id) = (verb::row(intent.step).noun, &intent.client_request_id);
+    let detail =
+        format!("no job of the {noun} with the client request id {id} exists, and nothing began on the item since");
+    let text = format!("Azure did not execute the {noun}: {detail}. It is sent once more.");
+    let shown =
+        super::request::show(facts, Standing::Reconciling, &Obstacle::new(Reason::Resolving, text), None, Next::Now);
+    let effect = facts
+        .record
+        .as_ref()
+        .map_or(Effect::None, |record| Effect::Write(record.with_outcome(Outcome::Absent { detail })));
+    Decision { effect, ..shown }
 }
 
 /// What the jobs say, and whether they say all they ever will: a list was read, and every job that may be ours in detail.

@@ -1,8 +1,9 @@
 //! Rule 11: never two operations at once on one item, whoever asks, though Azure would take them.
 
 use crate::harness::eventually;
-use crate::world::{DEADLINE, FAILOVER, Setup, World, failover, operator, reads, sample};
+use crate::world::{DEADLINE, FAILOVER, ITEM, Setup, World, failover, operator, reads, sample};
 use serde_json::json;
+use std::time::Duration;
 
 /// An Azure that accepts whatever comes, so that only the operator keeps order.
 fn lawless() -> Setup {
@@ -93,4 +94,28 @@ async fn rule_11_an_answer_that_never_came_is_called_unknown_and_not_repeated() 
     })
     .await;
     assert!(world.accepted().await.iter().filter(|c| *c == "unplannedFailover").count() == 1, "only db01's");
+}
+
+/// The proof takes 210 s of real time: Azure must have had its time, and so must its job list.
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_11_a_call_that_provably_came_to_nothing_is_sent_once_more_where_jobs_carry_their_ids() {
+    let world = World::with(lawless()).await;
+    // The vault's jobs are seen to carry the ids of their calls.
+    world.operator_acts_elsewhere().await;
+    world.wait("FailoverRequest", "db01-out-2026-06-01", ("Ready", "True", None)).await;
+    world.sim.faults(json!({"operation": "unplannedFailover", "item": "app01", "effect": "resetBefore"})).await;
+    world.apply(sample("failover")).await;
+    world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("Resolving"))).await;
+    eventually(Duration::from_secs(300), "the second attempt's success", async || {
+        let object = world.get("FailoverRequest", FAILOVER).await;
+        if reads(&object, "Ready").0 == "True" { Ok(()) } else { Err(format!("{:#}", object["status"])) }
+    })
+    .await;
+    let object = world.get("FailoverRequest", FAILOVER).await;
+    assert_eq!(object["status"]["operations"][0]["attempt"], 2, "{object:#}");
+    let calls = world.sent().await;
+    let on_item: Vec<_> = calls.iter().filter(|call| call["path"].to_string().contains(ITEM)).collect();
+    let accepted: Vec<bool> = on_item.iter().map(|call| call["accepted"] == true).collect();
+    assert_eq!(accepted, [false, true], "{calls:#?}");
+    assert_ne!(on_item[0]["clientRequestId"], on_item[1]["clientRequestId"]);
 }

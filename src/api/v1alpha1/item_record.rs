@@ -135,6 +135,8 @@ pub enum IntentOutcome {
     Throttled,
     /// It may or may not have arrived.
     Unknown,
+    /// It came to nothing, by proof: a second and last attempt may be made.
+    Absent,
 }
 
 /// A step that the holder has behind it.

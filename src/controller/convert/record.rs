@@ -143,6 +143,7 @@ fn intent_from(intent: &api::Intent) -> Result<Intent, String> {
             Some(Outcome::Throttled { retry_after: intent.retry_after_seconds.map_or(30, natural) })
         }
         Some(api::IntentOutcome::Unknown) => Some(Outcome::Unknown { detail: detail() }),
+        Some(api::IntentOutcome::Absent) => Some(Outcome::Absent { detail: detail() }),
     };
     Ok(Intent {
         nonce: intent.nonce.clone(),
@@ -167,6 +168,7 @@ fn intent_object(intent: &Intent) -> api::Intent {
             (Some(api::IntentOutcome::Throttled), None, None, Some(*retry_after))
         }
         Some(Outcome::Unknown { detail }) => (Some(api::IntentOutcome::Unknown), None, Some(detail), None),
+        Some(Outcome::Absent { detail }) => (Some(api::IntentOutcome::Absent), None, Some(detail), None),
     };
     api::Intent {
         nonce: intent.nonce.clone(),

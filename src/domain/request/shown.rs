@@ -135,6 +135,7 @@ fn open_operation(intent: &Intent, job: Option<&Job>) -> Operation {
         Some(Outcome::Refused { .. }) => (None, "Refused"),
         Some(Outcome::NotSent { .. }) => (None, "NotSent"),
         Some(Outcome::Throttled { .. }) => (None, "Throttled"),
+        Some(Outcome::Absent { .. }) => (None, "Absent"),
         Some(Outcome::Unknown { .. }) | None => (None, "Unknown"),
     };
     Operation {

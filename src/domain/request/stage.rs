@@ -84,7 +84,7 @@ fn held_stage(facts: &Facts, record: &Record, request: Option<&Request>) -> Stag
         None | Some(Outcome::Unknown { .. }) => Stage::Resolve,
         Some(Outcome::Accepted { job }) => Stage::Follow(job.clone()),
         Some(Outcome::Refused { detail }) => refused(record, intent, detail),
-        Some(Outcome::NotSent { .. } | Outcome::Throttled { .. }) => {
+        Some(Outcome::NotSent { .. } | Outcome::Throttled { .. } | Outcome::Absent { .. }) => {
             if request.is_some() {
                 verify(intent.step)
             } else {

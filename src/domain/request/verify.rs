@@ -51,10 +51,18 @@ fn not_ready(facts: &Facts, azure: &Azure, obstacle: Obstacle, next: Next) -> De
     if has_finished(facts, record) {
         return wait(facts, &standing(record, obstacle), next);
     }
+    if record.intent.as_ref().is_some_and(is_absent) {
+        return wait(facts, &obstacle, next);
+    }
     match facts.request.as_ref().zip(azure.now).and_then(|(request, now)| expiry(request, now)) {
         Some(expired) => conclude(facts, azure, End::Expired, expired, None),
         None => wait(facts, &obstacle, next),
     }
+}
+
+/// Whether the call was made once, and provably came to nothing.
+fn is_absent(intent: &Intent) -> bool {
+    matches!(intent.outcome, Some(Outcome::Absent { .. }))
 }
 
 fn has_finished(facts: &Facts, record: &Record) -> bool {
@@ -133,7 +141,7 @@ impl Case<'_> {
         if let Err(decision) = self.unexplained(|job| !(job.detailed && job.phase.is_terminal())) {
             return *decision;
         }
-        if !self.started()
+        if !self.called()
             && let Some((end, obstacle)) = self.validity()
         {
             return conclude(self.facts, self.azure, end, obstacle, None);
@@ -155,7 +163,15 @@ impl Case<'_> {
         Box::new(self.hold(Obstacle::new(reason, message), Next::After(after)))
     }
 
+    /// Whether a call of this request was made, were it one that came to nothing: validUntil bounds the first one only.
+    fn called(&self) -> bool {
+        self.started() || self.before().is_some_and(is_absent)
+    }
+
     fn end(&self, end: End, obstacle: Obstacle) -> Decision {
+        if self.called() && !self.started() {
+            return *self.changed_since(&obstacle);
+        }
         if !self.started() {
             return conclude(self.facts, self.azure, end, obstacle, None);
         }
@@ -170,13 +186,23 @@ impl Case<'_> {
         conclude(self.facts, self.azure, End::Failed, Obstacle::new(Reason::CommitFailed, message), None)
     }
 
+    /// The VM changed after a call was proven to have come to nothing: whether it did after all is for a person to say.
+    fn changed_since(&self, obstacle: &Obstacle) -> Box<Decision> {
+        let text = format!(
+            "The call was sent once and came to nothing, but now the VM is not as it was: {} Nothing is sent again. Look at the vault's jobs in the portal.",
+            obstacle.message
+        );
+        let unknown = Obstacle::new(Reason::OutcomeUnknown, text);
+        Box::new(show(self.facts, Standing::Stalled, &unknown, None, Next::After(BLOCKED)))
+    }
+
     /// Whether the item may still show the state before the step that just ended: it lags its job.
     fn item_may_lag(&self) -> bool {
         let ended = self.record.finished.last().and_then(|d| d.ended);
         ended.is_some_and(|end| self.now.duration_since(end) < LAG)
     }
 
-    /// Whether a call of this request was made: validUntil bounds the first one only.
+    /// Whether a step of this request is done.
     fn started(&self) -> bool {
         has_finished(self.facts, self.record)
     }
@@ -219,8 +245,8 @@ impl Case<'_> {
     }
 
     fn intent(&self, point: Option<PointRef>) -> Intent {
-        // The same attempt keeps its number: it provably never left.
-        let attempt = self.before().map_or(1, |i| i.attempt);
+        // What provably never left keeps its number; what provably came to nothing is a second attempt.
+        let attempt = self.before().map_or(1, |i| i.attempt + u32::from(is_absent(i)));
         Intent {
             nonce: self.facts.nonce.clone(),
             step: self.step,

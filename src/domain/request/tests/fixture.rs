@@ -10,7 +10,7 @@ use super::super::super::failover::Failover;
 use super::super::super::ids::{CallId, ItemKey, Kind, RequestKey, Step};
 use super::super::super::item::{Active, Direction, Item, Naming, Obstacle, Sides};
 use super::super::super::job::{Job, JobError, JobId, Phase, Task};
-use super::super::super::observed::{Azure, Claim, Facts, Limits, Reading, Request, Unreadable, Vm};
+use super::super::super::observed::{Adoption, Azure, Claim, Facts, Limits, Reading, Request, Unreadable, Vm};
 use super::super::super::point::{Point, PointChoice, PointKind, PointType};
 use super::super::super::record::{End, Finished, Intent, Outcome, Owner, Record, RunResult};
 use super::super::super::reprotect::{Overrides, Reprotect};
@@ -203,7 +203,8 @@ pub(super) fn facts(verb: impl Verb + 'static) -> Facts {
         record_age: Some(WEEK),
         ahead: None,
         nonce: "nonce".into(),
-        limits: Limits { quarantine: Duration::from_secs(300), max_validity: WEEK },
+        limits: Limits { quarantine: Duration::from_secs(300), max_validity: WEEK, retry_unknown: true },
+        adoption: Adoption::Confirmed,
     }
 }
 
@@ -270,6 +271,7 @@ pub(super) fn azure(item: Item) -> Azure {
         job: None,
         around: Some(around()),
         since_intent: Duration::ZERO,
+        absent_for: None,
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::super::failover::Failover;
 use super::super::super::ids::{Kind, RequestKey, Step};
 use super::super::super::item::{Active, Direction, Item, Naming, Obstacle, Scenario};
 use super::super::super::job::{Job, JobId, Phase};
-use super::super::super::observed::{Azure, Facts, Limits, Reading, Request};
+use super::super::super::observed::{Adoption, Azure, Facts, Limits, Reading, Request};
 use super::super::super::point::{Point, PointChoice, PointKind, PointType};
 use super::super::super::record::{End, Outcome, Owner, PointRef, Record};
 use super::super::super::reprotect::{Overrides, Reprotect};
@@ -108,6 +108,7 @@ pub(super) fn outcome() -> BoxedStrategy<Option<Outcome>> {
         text().prop_map(|detail| Some(Outcome::NotSent { detail })),
         select(vec![0_u32, 30, 900, u32::MAX]).prop_map(|retry_after| Some(Outcome::Throttled { retry_after })),
         text().prop_map(|detail| Some(Outcome::Unknown { detail })),
+        text().prop_map(|detail| Some(Outcome::Absent { detail })),
     ]
     .boxed()
 }
@@ -188,10 +189,11 @@ fn facts_of(request: Request) -> BoxedStrategy<Facts> {
         weighted(0.95, record(me.clone())),
         weighted(0.95, duration()),
         weighted(0.08, other_key()),
+        select(vec![Adoption::Confirmed, Adoption::Contradicted, Adoption::Unknown]),
     );
     let hash = prop_oneof![15 => Just("spec"), 1 => Just("another")];
     (vm, cluster, hash, duration())
-        .prop_map(move |(vm, (object, claimed, record, record_age, ahead), hash, quarantine)| {
+        .prop_map(move |(vm, (object, claimed, record, record_age, ahead, adoption), hash, quarantine)| {
             let mut request = request.clone();
             request.owner.spec_hash = hash.into();
             Facts {
@@ -209,7 +211,9 @@ fn facts_of(request: Request) -> BoxedStrategy<Facts> {
                 limits: Limits {
                     quarantine: quarantine.min(Duration::from_secs(u64::MAX)),
                     max_validity: Duration::from_secs(7 * 24 * 3600),
+                    retry_unknown: true,
                 },
+                adoption,
             }
         })
         .boxed()
@@ -335,8 +339,8 @@ fn azure_says() -> BoxedStrategy<Azure> {
     let points = prop_oneof![3 => Just(points()), 1 => some_points];
     let jobs = prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec(job_says(), 0..4)];
     let read_all = (read(item_says()), read(points), read(jobs), read(job_says()), weighted(0.95, around_says()));
-    (weighted(0.95, time()), read_all, duration())
-        .prop_map(|(now, (item, points, jobs, job, around), since_intent)| Azure {
+    (weighted(0.95, time()), read_all, duration(), weighted(0.6, duration()))
+        .prop_map(|(now, (item, points, jobs, job, around), since_intent, absent_for)| Azure {
             now,
             item,
             points,
@@ -344,6 +348,7 @@ fn azure_says() -> BoxedStrategy<Azure> {
             job,
             around,
             since_intent,
+            absent_for,
         })
         .boxed()
 }

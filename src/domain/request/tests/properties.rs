@@ -40,6 +40,8 @@ fn guards(facts: &Facts, azure: &Azure, next: &Record, call: &Call) -> Vec<(&'st
     let before = record.intent.as_ref().map(|i| &i.outcome);
     let ids: Vec<String> = (1..=2).map(|n| call_id(facts.key.kind, intent.step, n)).collect();
     let ended = |job: &_| jobs.iter().any(|j| j.id == *job && j.phase.is_terminal());
+    let absent = own && matches!(before, Some(Some(Outcome::Absent { .. })));
+    let attempt = if absent { 2 } else { 1 };
     let ahead = Duration::try_from(request.valid_until.duration_since(now));
     vec![
         ("the protocol is known", record.protocol == 1),
@@ -49,7 +51,10 @@ fn guards(facts: &Facts, azure: &Azure, next: &Record, call: &Call) -> Vec<(&'st
         ("the record is old enough", own || facts.record_age.unwrap_or_default() >= facts.limits.quarantine),
         ("it is its turn", own || facts.ahead.is_none()),
         ("nothing is suspended", vm.suspended.is_none()),
-        ("validUntil holds for the first call", !first || ahead.is_ok_and(|a| a <= facts.limits.max_validity)),
+        (
+            "validUntil holds for the first call",
+            !first || absent || ahead.is_ok_and(|a| a <= facts.limits.max_validity),
+        ),
         ("the spec is the claimed one", claim.owner.spec_hash == request.owner.spec_hash),
         ("the item is the claimed one", claim.item_name.to_lowercase() == item.name.to_lowercase()),
         ("the life cycle is the claimed one", agrees(claim.lifecycle_id.as_deref(), item.lifecycle_id.as_deref())),
@@ -58,8 +63,11 @@ fn guards(facts: &Facts, azure: &Azure, next: &Record, call: &Call) -> Vec<(&'st
             !jobs.iter().any(|j| j.client_request_id.as_ref().is_some_and(|id| ids.contains(id))),
         ),
         (
-            "the call before never left",
-            !own || matches!(before, None | Some(Some(Outcome::NotSent { .. } | Outcome::Throttled { .. }))),
+            "the call before never left, or provably came to nothing",
+            !own || matches!(
+                before,
+                None | Some(Some(Outcome::NotSent { .. } | Outcome::Throttled { .. } | Outcome::Absent { .. }))
+            ),
         ),
         ("it is in no group", item.group.is_none() && item.cluster.is_none()),
         ("nothing runs on it", item.scenario.as_ref().is_none_or(|s| s.job.as_ref().is_some_and(ended))),
@@ -68,7 +76,7 @@ fn guards(facts: &Facts, azure: &Azure, next: &Record, call: &Call) -> Vec<(&'st
             "the intent is new and open",
             intent.nonce == facts.nonce && intent.outcome.is_none() && intent.t0 == Some(now),
         ),
-        ("the intent has the call's id", ids[..1].contains(&intent.client_request_id)),
+        ("the intent has the attempt's id", ids.get(attempt - 1) == Some(&intent.client_request_id)),
         ("the intent has the call's step", intent.step == step_of(call)),
         ("what a reprotect rests on is there", rests(azure, call)),
         (

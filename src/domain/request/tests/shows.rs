@@ -4,7 +4,7 @@ use super::super::super::Reason;
 use super::super::super::condition::{ConditionType, Standing, Truth};
 use super::super::super::ids::{Kind, Step};
 use super::super::super::job::Phase;
-use super::super::super::observed::{Azure, Facts, Reading};
+use super::super::super::observed::{Adoption, Azure, Facts, Reading};
 use super::super::super::record::{End, Outcome};
 use super::super::decide;
 use super::fixture::*;
@@ -32,6 +32,7 @@ fn given_each_state_of_a_run_when_shown_then_the_phase_is_one_word_for_it() {
     let unknown = Azure { since_intent: Duration::from_secs(180), ..azure(item()) };
     let running = Azure { job: Some(Reading::Known(failover_job(Phase::Running))), ..azure(item()) };
     let failed = Azure { job: Some(Reading::Known(failover_job(Phase::Failed))), ..azure(item()) };
+    let unsure = Facts { adoption: Adoption::Unknown, ..with(held(Kind::FailoverRequest, unknown_outcome())) };
     let mut reused = facts(failover());
     reused.request.as_mut().unwrap().owner.spec_hash = "another".into();
     let table = [
@@ -39,7 +40,7 @@ fn given_each_state_of_a_run_when_shown_then_the_phase_is_one_word_for_it() {
         (facts(failover()), azure(failed_back()), "Waiting"),
         (facts(failover()), azure(pending()), "Ending"),
         (with(held(Kind::FailoverRequest, None)), azure(item()), "Submitting"),
-        (with(held(Kind::FailoverRequest, unknown_outcome())), unknown, "Unknown"),
+        (unsure, unknown, "Unknown"),
         (with(held(Kind::FailoverRequest, accepted())), azure(item()), "Running"),
         (with(held(Kind::FailoverRequest, accepted())), running, "Running"),
         (with(held(Kind::FailoverRequest, accepted())), failed, "Ending"),

@@ -6,7 +6,7 @@ use super::super::super::condition::Standing;
 use super::super::super::failover::Failover;
 use super::super::super::ids::{Kind, Step};
 use super::super::super::job::{Job, Phase};
-use super::super::super::observed::{Azure, Facts, Reading};
+use super::super::super::observed::{Adoption, Azure, Facts, Reading};
 use super::super::super::record::Outcome;
 use super::super::{Effect, decide};
 use super::fixture::*;
@@ -16,6 +16,13 @@ const LONG: Duration = Duration::from_secs(180);
 
 fn unresolved(outcome: Option<Outcome>) -> Facts {
     Facts { record: Some(held(Kind::FailoverRequest, outcome)), ..facts(failover()) }
+}
+
+/// The same where nothing may be sent a second time.
+fn never_again(outcome: Option<Outcome>) -> Facts {
+    let mut facts = unresolved(outcome);
+    facts.limits.retry_unknown = false;
+    facts
 }
 
 fn seen(since_intent: Duration, jobs: Option<Reading<Vec<Job>>>) -> Azure {
@@ -46,7 +53,7 @@ fn given_an_unknown_outcome_when_time_passes_then_it_is_named_unknown_and_never_
     for outcome in [None, unknown_outcome()] {
         for (since, jobs, (stands, why)) in &table {
             let azure = seen(*since, jobs.clone());
-            assert_eq!(told(&unresolved(outcome.clone()), &azure), ("none", Some(*stands), Some(*why)), "{azure:?}");
+            assert_eq!(told(&never_again(outcome.clone()), &azure), ("none", Some(*stands), Some(*why)), "{azure:?}");
         }
     }
 }
@@ -75,7 +82,7 @@ fn given_the_job_of_another_attempt_when_resolved_then_it_is_not_this_intent_s()
 
 #[test]
 fn given_the_outcome_stays_unknown_when_told_then_the_words_name_the_id_and_what_to_do() {
-    let said = message(&decide(&unresolved(unknown_outcome()), &seen(LONG, Some(Reading::Known(vec![])))));
+    let said = message(&decide(&never_again(unknown_outcome()), &seen(LONG, Some(Reading::Known(vec![])))));
     let id = call_id(Kind::FailoverRequest, Step::Failover, 1);
     for part in [id.as_str(), "503", "not sent again", "portal", "locked"] {
         assert!(said.contains(part), "{part}: {said}");
@@ -122,4 +129,79 @@ fn given_an_open_intent_when_its_spec_asks_for_anything_then_it_is_never_sent_ag
             }
         }
     }
+}
+
+/// A look that shows nothing of the call, and how long all looks have shown that.
+fn nothing(absent_for: Option<u64>) -> Azure {
+    Azure { absent_for: absent_for.map(Duration::from_secs), ..seen(LONG, Some(Reading::Known(vec![]))) }
+}
+
+#[test]
+fn given_nothing_came_of_a_call_when_two_looks_agree_then_it_is_made_once_more_and_not_a_third_time() {
+    let facts = unresolved(unknown_outcome());
+    for early in [None, Some(0), Some(29)] {
+        assert_eq!(told(&facts, &nothing(early)).2, Some(Reason::Resolving), "{early:?}");
+        assert_eq!(told(&facts, &nothing(early)).0, "none", "{early:?}");
+    }
+    let Effect::Write(record) = decide(&facts, &nothing(Some(30))).effect else { panic!("not proven") };
+    let again = Facts { record: Some(record), ..facts };
+    let late = Azure { now: Some(at("2026-06-03T00:00:00Z")), ..nothing(None) };
+    let Effect::Send(record, _) = decide(&again, &late).effect else { panic!("not sent again") };
+    let intent = record.intent.as_ref().unwrap();
+    assert_eq!(
+        (intent.attempt, intent.client_request_id.as_str()),
+        (2, call_id(Kind::FailoverRequest, Step::Failover, 2).as_str())
+    );
+    let record = record.with_outcome(Outcome::Unknown { detail: "504".into() });
+    let third = decide(&Facts { record: Some(record), ..again }, &nothing(Some(86_400)));
+    assert_eq!((effect(&third), reason(&third)), ("none", Some(Reason::OutcomeUnknown)));
+    assert!(message(&third).contains("sent twice already"), "{}", message(&third));
+}
+
+#[test]
+fn given_anything_speaks_against_it_when_absence_is_judged_then_nothing_is_sent_again() {
+    let started = |scenario: &str, id| Job {
+        started: Some(at("2026-06-01T07:51:00Z")),
+        ..job("x", scenario, Phase::Succeeded, id)
+    };
+    let with = |job| Azure { jobs: Some(Reading::Known(vec![job])), ..nothing(Some(600)) };
+    let with_item = |item| Azure { item: Some(Reading::Known(item)), ..nothing(Some(600)) };
+    let busy = super::super::super::item::Item {
+        scenario: Some(super::super::super::item::Scenario { name: "UnplannedFailover".into(), job: None }),
+        ..item()
+    };
+    let failed_over = super::super::super::item::Item { last_failover: Some(at("2026-06-01T07:55:00Z")), ..item() };
+    let table = [
+        with(started("UnplannedFailover", Some("somebody"))),
+        with(started("UnplannedFailover", None)),
+        with(started("CommitFailover", Some("somebody"))),
+        with_item(pending()),
+        with_item(busy),
+        with_item(failed_over),
+        Azure { item: Some(Reading::Absent), ..nothing(Some(600)) },
+        Azure { jobs: Some(unreadable(Class::Transient)), ..nothing(Some(600)) },
+        Azure { since_intent: LONG - Duration::from_millis(1), ..nothing(Some(600)) },
+    ];
+    for azure in table {
+        assert!(!super::super::super::resolve::absent(&unresolved(None), &azure), "{azure:?}");
+        assert_eq!(effect(&decide(&unresolved(None), &azure)), "none", "{azure:?}");
+    }
+    for adoption in [Adoption::Contradicted, Adoption::Unknown] {
+        let facts = Facts { adoption, ..unresolved(None) };
+        let decision = decide(&facts, &nothing(Some(600)));
+        assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)), "{adoption:?}");
+        assert!(message(&decision).contains("no job proves nothing"), "{}", message(&decision));
+    }
+}
+
+#[test]
+fn given_the_vm_changed_after_the_proof_when_the_second_attempt_is_due_then_nothing_is_sent_and_a_person_must_look() {
+    let absent = Some(Outcome::Absent { detail: "nothing".into() });
+    for item in [pending(), committed(), reversed()] {
+        let decision = decide(&unresolved(absent.clone()), &Azure { ..azure(item) });
+        assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)));
+        assert_eq!(standing(&decision), Some(Standing::Stalled));
+    }
+    let gone = Facts { request: None, ..unresolved(absent) };
+    assert_eq!(effect(&decide(&gone, &azure(item()))), "withdraw", "nobody asks for it any more");
 }
