@@ -1,0 +1,16 @@
+//! Requests of the client and answers of the simulator against Microsoft's published models (`tests/schema`).
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "what goes wrong in setting a test up fails the test")]
+
+#[path = "wire_schema/answers.rs"]
+mod answers;
+#[path = "wire_schema/mutations.rs"]
+mod mutations;
+#[path = "wire_schema/requests.rs"]
+mod requests;
+#[path = "wire_schema/schema.rs"]
+mod schema;
+#[path = "wire_schema/service.rs"]
+mod service;
+#[path = "wire_schema/walk.rs"]
+mod walk;
