@@ -10,6 +10,7 @@ mod mutations;
 mod requests;
 #[path = "wire_schema/schema.rs"]
 mod schema;
+#[allow(dead_code, reason = "the replay of recordings uses more of it")]
 #[path = "wire_schema/service.rs"]
 mod service;
 #[path = "wire_schema/walk.rs"]

@@ -50,10 +50,15 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start() -> Self {
+        Self::of(SEED).await
+    }
+
+    /// The world of a seed, which has a client with this file's id and secret.
+    pub(crate) async fn of(seed: &str) -> Self {
         rustls::crypto::ring::default_provider().install_default().ok();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let simulator = Simulator::new(Seed::from_yaml(SEED).unwrap(), &base, 0.0, Vec::new()).unwrap();
+        let simulator = Simulator::new(Seed::from_yaml(seed).unwrap(), &base, 0.0, Vec::new()).unwrap();
         let serving = router(Arc::clone(&simulator));
         tokio::spawn(async move { axum::serve(listener, serving).await.unwrap() });
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -93,6 +98,12 @@ impl Service {
         let request = self.client.post(format!("{}/_sim/{path}", self.base)).body(body.to_string());
         let answer = request.send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
+    }
+
+    /// The items as the simulator's controls show them.
+    pub(crate) async fn items(&self) -> Vec<Value> {
+        let bytes = self.client.get(format!("{}/_sim/items", self.base)).send().await.unwrap().bytes().await.unwrap();
+        serde_json::from_slice(&bytes).unwrap()
     }
 
     pub(crate) async fn advance(&self, seconds: f64) {
