@@ -24,6 +24,8 @@ struct Replay<'a> {
     clock: Timestamp,
     /// Recorded and simulated job of each call that was made.
     jobs: Vec<(String, String)>,
+    /// Recorded and simulated recovery points that were named.
+    points: Vec<(String, String)>,
     differences: Differences,
 }
 
@@ -57,7 +59,15 @@ impl<'a> Replay<'a> {
         service.control("timings", timings(exchanges, all, start)).await;
         let mut names = names(start)?;
         names.sort_by_key(|(recorded, _)| std::cmp::Reverse(recorded.len()));
-        Some(Self { exchanges, service, names, clock, jobs: Vec::new(), differences: Differences::default() })
+        Some(Self {
+            exchanges,
+            service,
+            names,
+            clock,
+            jobs: Vec::new(),
+            points: Vec::new(),
+            differences: Differences::default(),
+        })
     }
 
     async fn exchange(&mut self, at: usize, exchange: &Exchange, item: &str) {
@@ -92,6 +102,7 @@ impl<'a> Replay<'a> {
         if step == Step::Reprotect {
             self.own_disks(&mut body).await;
         }
+        self.own_point(exchange, &mut body).await;
         let body = Some(body).filter(|body| !body.is_null());
         let answer = self.call(exchange, &exchange.path.clone(), body.as_ref()).await;
         let url = |name: &str| {
@@ -112,6 +123,24 @@ impl<'a> Replay<'a> {
         let path = format!("{}/{job}", exchange.acted_on());
         let answer = self.call(exchange, &path, None).await;
         self.differences.status(exchange, &answer);
+    }
+
+    /// A point of the simulator's own list for the one that the recording names: the newest that stands for no other.
+    async fn own_point(&mut self, exchange: &Exchange, body: &mut Value) {
+        let at = ["/properties/providerSpecificDetails/recoveryPointId", "/properties/recoveryPointId"];
+        let Some(at) = at.into_iter().find(|at| body.pointer(at).is_some_and(Value::is_string)) else { return };
+        let recorded = body.pointer(at).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let list = self.renamed(&format!("{}/recoveryPoints", exchange.acted_on()));
+        let list = self.service.get(&list).await.body["value"].as_array().cloned().unwrap_or_default();
+        let taken = |id: &str| self.points.iter().any(|(_, ours)| ours == id);
+        let free = list.iter().rev().filter_map(|point| point["id"].as_str()).find(|id| !taken(id));
+        let same = self.points.iter().find(|(theirs, _)| *theirs == recorded).map(|(_, ours)| ours.clone());
+        if let Some(ours) = same.or_else(|| free.map(str::to_owned)) {
+            self.points.push((recorded, ours.clone()));
+            if let Some(id) = body.pointer_mut(at) {
+                *id = json!(ours);
+            }
+        }
     }
 
     /// The disks of the VM that runs now and the cache beside it, as the simulator has them.
@@ -219,11 +248,12 @@ fn names(start: &Seen) -> Option<Vec<(String, String)>> {
 /// How long a recorded operation took, by its last poll.
 fn duration(later: &[Exchange], exchange: &Exchange) -> Option<f64> {
     let job = asr_operator::asr::job_id(&exchange.headers)?;
-    let ended = later
-        .iter()
-        .find(|poll| poll.path.to_ascii_lowercase().ends_with(job.as_str()) && poll.response["endTime"].is_string())?;
-    let time = |field: &str| ended.response[field].as_str()?.parse::<Timestamp>().ok();
-    Some(time("endTime")?.duration_since(time("startTime")?).as_secs_f64())
+    let times = |poll: &Exchange| {
+        let from = if poll.response["endTime"].is_string() { &poll.response } else { &poll.response["properties"] };
+        let time = |field: &str| from[field].as_str()?.parse::<Timestamp>().ok();
+        Some(time("endTime")?.duration_since(time("startTime")?).as_secs_f64())
+    };
+    later.iter().filter(|poll| poll.path.to_ascii_lowercase().ends_with(job.as_str())).find_map(times)
 }
 
 /// How long the copy after a reprotect took: each change of state lies between two reads.
