@@ -8,10 +8,18 @@ mod answers;
 mod mutations;
 #[path = "wire_schema/requests.rs"]
 mod requests;
+#[allow(dead_code, reason = "the client's own tests use more of it")]
+#[path = "asr_client/rig.rs"]
+mod rig;
 #[path = "wire_schema/schema.rs"]
 mod schema;
+#[allow(dead_code, reason = "the client's own tests use more of it")]
+#[path = "asr_client/server.rs"]
+mod server;
 #[allow(dead_code, reason = "the replay of recordings uses more of it")]
 #[path = "wire_schema/service.rs"]
 mod service;
 #[path = "wire_schema/walk.rs"]
 mod walk;
+#[path = "wire_schema/wire.rs"]
+mod wire;

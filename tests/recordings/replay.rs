@@ -35,6 +35,11 @@ pub(crate) async fn replay(exchanges: &[Exchange]) -> Option<Differences> {
     let first = exchanges.iter().position(|exchange| step_of(exchange) == Some(Step::Failover))?;
     let id = requests::item_id(&exchanges[first], Step::Failover)?;
     let start = all.iter().rfind(|seen| seen.at < first && seen.is_a2a() && seen.item.id.eq_ignore_ascii_case(&id))?;
+    let times: Vec<Timestamp> = exchanges[start.at..].iter().filter_map(|exchange| exchange.at).collect();
+    if !times.is_sorted() {
+        println!("{} is not replayed: its exchanges do not stand in the order of their times", exchanges[0].file);
+        return None;
+    }
     let mut replay = Replay::begin(exchanges, &all, start).await?;
     for (at, exchange) in exchanges.iter().enumerate().skip(start.at) {
         if ends(exchange) {
