@@ -84,28 +84,29 @@ fn holds(folder: &Path, least: usize) -> Report {
     report
 }
 
-/// The folder that a run was asked for, or the default one where it exists.
-fn folder_to_run() -> Option<PathBuf> {
+/// The folder that a run was asked for, or the default one where it exists; says so when there is none.
+fn folder_to_run(test: &str) -> Option<PathBuf> {
     let named = std::env::var_os("ASR_RECORDINGS").map(PathBuf::from);
-    named.or_else(|| Some(default_folder()).filter(|folder| folder.is_dir()))
+    let folder = named.or_else(|| Some(default_folder()).filter(|folder| folder.is_dir()));
+    if folder.is_none() {
+        // Past the capture of a test's output: a run without recordings must not look like one with them.
+        let text = "no folder of recordings: ASR_RECORDINGS names none and ../shared/recordings does not exist. Only the \
+                    committed fixtures (tests/fixtures) were checked.";
+        writeln!(std::io::stderr(), "NOT RUN: {test}: {text}").unwrap();
+    }
+    folder
 }
 
 #[test]
 fn a_folder_of_recordings_holds() {
-    let Some(folder) = folder_to_run() else {
-        // Past the capture of a test's output: a run without recordings must not look like one with them.
-        let text = "NOT RUN: no folder of recordings; ASR_RECORDINGS names none and ../shared/recordings does not exist. \
-                    Only the committed fixtures (tests/fixtures) were checked.";
-        writeln!(std::io::stderr(), "{text}").unwrap();
-        return;
-    };
+    let Some(folder) = folder_to_run("a_folder_of_recordings_holds") else { return };
     holds(&folder, least(&folder));
 }
 
 /// What a client decides by is judged, in the words that the service is known to use; the rest of a folder is shown.
 #[tokio::test]
 async fn the_simulator_lives_what_the_folder_holds() {
-    let Some(folder) = folder_to_run() else { return };
+    let Some(folder) = folder_to_run("the_simulator_lives_what_the_folder_holds") else { return };
     for (recording, found) in replay::all(&folder).await {
         println!("{recording} replayed: {:?} compared", found.compared);
         let listed = listed(&recording).unwrap_or_default();
