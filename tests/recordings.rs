@@ -85,6 +85,7 @@ fn holds(folder: &Path, least: usize) -> Report {
 }
 
 /// The folder that a run was asked for, or the default one where it exists; says so when there is none.
+#[allow(clippy::explicit_write, reason = "eprintln! would be captured with the output of a test that passes")]
 fn folder_to_run(test: &str) -> Option<PathBuf> {
     let named = std::env::var_os("ASR_RECORDINGS").map(PathBuf::from);
     let folder = named.or_else(|| Some(default_folder()).filter(|folder| folder.is_dir()));
