@@ -156,7 +156,7 @@ fn compare(sent: &Value, recorded: &Value, at: &str, found: &mut Vec<String>, re
                 let at = format!("{at}/{name}");
                 match theirs.get(name) {
                     Some(other) => compare(value, other, &at, found, report),
-                    // asr-api.md 2.5: absent and null both mean the latest point.
+                    // Absent and null both mean the latest point, by the documentation of the field.
                     None if name == "recoveryPointId" && value.is_null() => {}
                     None => found.push(format!("the client sends {at} = {value}, the recording has no such field")),
                 }

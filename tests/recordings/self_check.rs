@@ -175,3 +175,24 @@ fn a_folder_that_lost_exchanges_is_noticed() {
         std::fs::write(copy.0.join("not.json"), "{}").unwrap();
     });
 }
+
+#[tokio::test]
+async fn a_simulator_that_lives_otherwise_is_noticed() {
+    let copy = Copy::new("replay");
+    copy.exchange(LIFE, 120, |e| properties(e)["allowedOperations"] = json!(["DisableProtection", "Commit"]))
+        .exchange(LIFE, 121, |e| properties(e)["providerSpecificDetails"]["halfLife"] = json!(7))
+        .exchange(LIFE, 123, |e| e["response_body"]["status"] = json!("Succeeded"))
+        .exchange(LIFE, 93, |e| e["status"] = json!(200))
+        .exchange(LIFE, 90, |e| e["headers"]["x-ms-new"] = json!("1"));
+    let (_, found) = super::replay::all(&copy.0).await.pop().unwrap();
+    let all: Vec<&String> = found.words.iter().chain(&found.forms).collect();
+    for part in [
+        "RecoveryCompletionPending: /allowedOperations recorded",
+        "field properties.providerSpecificDetails.halfLife only recorded",
+        "operation status: recorded \"Succeeded\", simulated \"InProgress\"",
+        "202 of switchprotection: recorded 200",
+        "header x-ms-new only recorded",
+    ] {
+        assert!(all.iter().any(|text| text.contains(part)), "{part}: {all:#?}");
+    }
+}

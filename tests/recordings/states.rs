@@ -19,6 +19,12 @@ pub(crate) struct Seen {
     pub(crate) item: Item,
 }
 
+/// Whether two spellings name one region: `eastus`, `East US`.
+fn same_place(one: &str, other: &str) -> bool {
+    let letters = |text: &str| text.replace(' ', "").to_ascii_lowercase();
+    letters(one) == letters(other)
+}
+
 /// Every item that a recording shows, by GET or in a list, in its order.
 pub(crate) fn seen(exchanges: &[Exchange]) -> Vec<Seen> {
     let mut all = Vec::new();
@@ -74,7 +80,7 @@ impl Seen {
 
     /// The direction of a verb on an item that replicates as this one does now.
     pub(crate) fn direction(&self) -> Direction {
-        match self.detail("primaryFabricLocation").eq_ignore_ascii_case(self.declared().0) {
+        match same_place(self.detail("primaryFabricLocation"), self.declared().0) {
             true => Direction::PrimaryToRecovery,
             false => Direction::RecoveryToPrimary,
         }
@@ -89,8 +95,8 @@ impl Seen {
         };
         let (primary, recovery) = self.declared();
         match region {
-            here if here.eq_ignore_ascii_case(primary) => Some(Side::Primary),
-            here if here.eq_ignore_ascii_case(recovery) => Some(Side::Recovery),
+            here if same_place(here, primary) => Some(Side::Primary),
+            here if same_place(here, recovery) => Some(Side::Recovery),
             _ => None,
         }
     }
@@ -100,7 +106,7 @@ impl Seen {
         let (primary, recovery) = self.declared();
         if !self.is_a2a() {
             Some("an item of another provider")
-        } else if primary.is_empty() || primary.eq_ignore_ascii_case(recovery) {
+        } else if primary.is_empty() || same_place(primary, recovery) {
             Some("both sides are one region, or none is named")
         } else if self.detail("multiVmGroupCreateOption") == "UserSpecified" {
             Some("a member of a user-made group")
@@ -173,7 +179,7 @@ pub(crate) fn check(exchanges: &[Exchange], all: &[Seen], report: &mut Report) {
             report.fail(exchange, format!("an item that contradicts itself: {what}"));
         }
         if let Some(location) = location_of_fabric(exchanges, &seen.item.id)
-            && !location.eq_ignore_ascii_case(seen.detail("primaryFabricLocation"))
+            && !same_place(location, seen.detail("primaryFabricLocation"))
         {
             let from = seen.detail("primaryFabricLocation");
             report.fail(exchange, format!("the item lies in a fabric of {location} and replicates from {from}"));

@@ -195,7 +195,9 @@ fn target(scene: &Scene<'_>) -> Value {
 fn agent(scene: &Scene<'_>) -> Value {
     let Scene { item, stage, now, .. } = scene;
     let seen = item.course.stopped.unwrap_or(*now);
-    let monitored = stage.settled;
+    // Settled or not, a percentage of 0 is what a first copy shows throughout (recorded: cli-A2A_scenarios seq 71 to 73).
+    let monitored = *now >= item.course.monitored;
+    let settled = stage.settled;
     let mut fields = json!({
         "monitoringPercentageCompletion": monitored.then_some(0),
         "monitoringJobType": monitored.then_some("InitialReplication"),
@@ -204,11 +206,11 @@ fn agent(scene: &Scene<'_>) -> Value {
         "agentExpiryDate": "9999-12-31T23:59:59.9999999Z",
         "isReplicationAgentUpdateRequired": false,
         "isReplicationAgentCertificateUpdateRequired": false,
-        "rpoInSeconds": monitored.then_some(item.flags.rpo_seconds),
-        "lastRpoCalculatedTime": monitored.then(|| precise(later(seen, -15.0))),
+        "rpoInSeconds": settled.then_some(item.flags.rpo_seconds),
+        "lastRpoCalculatedTime": settled.then(|| precise(later(seen, -15.0))),
         "rtoInSeconds": null,
     });
-    if monitored {
+    if settled {
         fields["agentCertificateExpiryDate"] = json!("2029-01-15T08:53:51Z");
     }
     fields
@@ -226,6 +228,7 @@ fn disk(scene: &Scene<'_>, name: &str, kind: &str, bytes: u64) -> Value {
     let target_id = target.resource("Microsoft.Compute/disks", name);
     let committed = item.course.state == State::Committed;
     let detail = *view == View::Get;
+    let copying = !stage.settled && scene.now >= item.course.monitored;
     json!({
         "diskId": source.resource("Microsoft.Compute/disks", name).to_ascii_lowercase(),
         "recoveryResourceGroupId": target.group_id,
@@ -242,7 +245,7 @@ fn disk(scene: &Scene<'_>, name: &str, kind: &str, bytes: u64) -> Value {
         "diskType": kind,
         "resyncRequired": false,
         "monitoringPercentageCompletion": null,
-        "monitoringJobType": null,
+        "monitoringJobType": copying.then_some("InitialReplication"),
         "dataPendingInStagingStorageAccountInMB": 0.0,
         "dataPendingAtSourceAgentInMB": if detail && stage.settled { 1.78125 } else { 0.0 },
         "diskState": detail.then_some(if stage.settled { "Protected" } else { "InitialReplicationPending" }),
