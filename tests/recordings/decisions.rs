@@ -11,7 +11,7 @@ use asr_operator::domain::commit::Commit;
 use asr_operator::domain::failover::Failover;
 use asr_operator::domain::ids::{RequestKey, Step};
 use asr_operator::domain::item::{Direction, Naming, Sides};
-use asr_operator::domain::observed::{Azure, Claim, Facts, Limits, Reading, Request, Vm};
+use asr_operator::domain::observed::{Adoption, Azure, Claim, Facts, Limits, Reading, Request, Vm};
 use asr_operator::domain::point::{Point, PointChoice, PointKind, PointType};
 use asr_operator::domain::record::{Owner, Record};
 use asr_operator::domain::reprotect::{Overrides, Reprotect};
@@ -132,7 +132,8 @@ impl<'a> Scene<'a> {
             record_age: Some(WEEK),
             ahead: None,
             nonce: "nonce".into(),
-            limits: Limits { quarantine: Duration::from_secs(300), max_validity: WEEK },
+            limits: Limits { quarantine: Duration::from_secs(300), max_validity: WEEK, retry_unknown: true },
+            adoption: Adoption::Unknown,
         }
     }
 
@@ -147,6 +148,7 @@ impl<'a> Scene<'a> {
             job: None,
             around: Some(self.around()),
             since_intent: Duration::ZERO,
+            absent_for: None,
         };
         let decision = decide(&facts, &azure);
         Asked { facts, azure, decision }
