@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::v1alpha1::{
     ChangeRecoveryPointRequest, CommitRequest, FailoverRequest, ItemRecord, RecoveryVault, ReplicatedVm,
-    ReprotectRequest, RequestClaim,
+    ReprotectRequest, RequestClaim, RequestDecision,
 };
 
 /// Why the definitions cannot be written. Always a mistake in the types, never of a user.
@@ -43,6 +43,7 @@ pub fn all_crds() -> Result<Vec<CustomResourceDefinition>, DefinitionError> {
         ChangeRecoveryPointRequest::crd(),
         CommitRequest::crd(),
         ReprotectRequest::crd(),
+        RequestDecision::crd(),
         ItemRecord::crd(),
         RequestClaim::crd(),
     ]

@@ -153,6 +153,10 @@ fn is_bad(condition: &Condition) -> bool {
             | R::RecoveryPointNotFound
             | R::RecoveryPointMismatch
             | R::NoPendingFailover
+            | R::Cancelled
+            | R::OutcomeDecided
+            | R::TooLate
+            | R::NothingToDecide
             | R::NotCommitted
             | R::NotFailedOver
             | R::DirectionDisagrees
@@ -170,5 +174,9 @@ fn is_bad(condition: &Condition) -> bool {
 /// The kind as a metric label.
 pub fn kind_label(kind: &str) -> &'static str {
     let requests = Kind::ALL.into_iter().map(Kind::as_str);
-    ["RecoveryVault", "ReplicatedVm", "ItemRecord"].into_iter().chain(requests).find(|k| *k == kind).unwrap_or("other")
+    ["RecoveryVault", "ReplicatedVm", "RequestDecision", "ItemRecord"]
+        .into_iter()
+        .chain(requests)
+        .find(|k| *k == kind)
+        .unwrap_or("other")
 }

@@ -13,6 +13,7 @@ mod records;
 mod recovery_vault;
 mod replicated_vm;
 mod request;
+mod request_decision;
 mod run;
 mod runner;
 mod send;

@@ -21,6 +21,9 @@ use kube::{Client, ResourceExt};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A call that has no outcome for this long was lost with the process that made it.
+const LOST: SignedDuration = SignedDuration::from_mins(3);
+
 /// Without news the VM is looked at again after this time.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -36,7 +39,7 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
     let mut facts = facts(ctx, &object, vault.as_ref(), handle.as_deref());
     facts.gone = gone(&facts, &object, handle.as_deref()).await;
     let (record, made) = record(ctx, &facts, handle.as_deref()).await?;
-    facts.unknown_outcome = record.as_ref().and_then(unknown_outcome);
+    facts.unknown_outcome = record.as_ref().and_then(|record| unknown_outcome(record, facts.now));
     facts.last_rto = record.as_ref().and_then(|r| last_step(r, Step::Failover)).and_then(|(_, step)| step.achieved_rto);
     let view = view(&facts);
     let points = match (&view.item, &handle) {
@@ -201,11 +204,17 @@ fn active(record: &Record) -> Option<RequestRef> {
 }
 
 /// A call that may have been executed and that nobody has explained.
-fn unknown_outcome(record: &Record) -> Option<String> {
+fn unknown_outcome(record: &Record, now: Option<Timestamp>) -> Option<String> {
     let (key, intent) = record.holder.as_ref().zip(record.intent.as_ref())?;
-    matches!(intent.outcome, Some(Outcome::Unknown { .. })).then(|| {
+    let old = now.zip(intent.t0).is_some_and(|(now, t0)| now.duration_since(t0) > LOST);
+    let unknown = match intent.outcome {
+        Some(Outcome::Unknown { .. }) => true,
+        None => old,
+        Some(_) => false,
+    };
+    unknown.then(|| {
         format!(
-            "Whether Azure executed the {} of {key} (client request id {}) is not known. Look at the vault's jobs in the portal; the request's own condition says more.",
+            "Whether Azure executed the {} of {key} (client request id {}) is not known. Look at the vault's jobs in the portal; the request's own condition says more. A RequestDecision that names the id says what became of it.",
             crate::domain::verb::row(intent.step).noun,
             intent.client_request_id
         )

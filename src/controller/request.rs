@@ -9,10 +9,11 @@ use super::convert::status::{claimed_item_id, request_status};
 use super::records::{Held, RecordError};
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
-use super::{around, replicated_vm, send};
+use super::{around, replicated_vm, request_decision, send};
 use crate::api::shorten;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::Reason;
+use crate::domain::decision::{Word, release};
 use crate::domain::ids::{ItemKey, RequestKey, Step, same};
 use crate::domain::item::{Item, Obstacle};
 use crate::domain::job::{Job, JobId, Phase};
@@ -92,6 +93,7 @@ async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> R
         None => None,
     };
     let request: Option<Request> = parsed.ok().flatten();
+    let decisions = request_decision::on(ctx, key).await?;
     let facts = Facts {
         key: key.clone(),
         claim,
@@ -100,6 +102,7 @@ async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> R
         record_age: held.as_ref().map(|h| h.age),
         vm,
         request,
+        decisions,
         nonce: Uuid::new_v4().to_string(),
         limits: ctx.settings.limits,
         adoption: Adoption::Unknown,
@@ -293,7 +296,11 @@ async fn resolve(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Azure {
     let target = name.or(listed).unwrap_or_default();
     let since = intent.t0.and_then(|t0| t0.checked_sub(std::time::Duration::from_secs(3600)).ok());
     let jobs = detailed(handle, jobs, intent.step, &target, since).await;
-    let seen = Azure { item, jobs: Some(jobs), since_intent, ..Azure::default() };
+    let job = match release(&facts.decisions, intent).map(|d| &d.word) {
+        Some(Word::Happened { job, .. }) => Some(handle.job(job).await),
+        _ => None,
+    };
+    let seen = Azure { item, jobs: Some(jobs), job, since_intent, ..Azure::default() };
     let absent_for = ctx.intents.looked(&intent.nonce, absent(facts, &seen));
     Azure { absent_for, ..seen }
 }

@@ -8,8 +8,8 @@ use super::runner::{Pass, Reported, Watched, watch};
 use super::stores::Stores;
 use super::vaults::Vaults;
 use super::wake::{Sleeper, Wake};
-use super::{item_record, recovery_vault, replicated_vm};
-use crate::api::v1alpha1::{ItemRecord, RecoveryVault, ReplicatedVm, Request};
+use super::{item_record, recovery_vault, replicated_vm, request_decision};
+use crate::api::v1alpha1::{ItemRecord, RecoveryVault, ReplicatedVm, Request, RequestDecision};
 use crate::asr::Endpoint;
 use crate::telemetry::{Metrics, Probes, Readiness};
 use futures::FutureExt;
@@ -130,6 +130,12 @@ impl Reported for ReplicatedVm {
     }
 }
 
+impl Reported for RequestDecision {
+    fn is_reported(&self) -> bool {
+        reported(self.status.as_ref().and_then(|s| s.observed_generation))
+    }
+}
+
 impl<K: Request> Reported for K {
     fn is_reported(&self) -> bool {
         reported(self.request_status().and_then(|s| s.observed_generation))
@@ -147,6 +153,7 @@ struct Kinds {
     requests: Vec<RequestWatch>,
     vms: Vec<Watched<ReplicatedVm>>,
     vaults: Vec<Watched<RecoveryVault>>,
+    decisions: Vec<Watched<RequestDecision>>,
     kube: Client,
 }
 
@@ -156,6 +163,7 @@ impl Kinds {
             requests: RequestWatch::all(kube, spaces),
             vms: watch(kube, spaces),
             vaults: watch(kube, spaces),
+            decisions: watch(kube, spaces),
             kube: kube.clone(),
         }
     }
@@ -178,6 +186,9 @@ impl Kinds {
         let vm: Pass = Arc::new(|ctx, namespace, name| {
             async move { replicated_vm::reconcile(&ctx, &namespace, &name).await }.boxed()
         });
+        let decision: Pass = Arc::new(|ctx, namespace, name| {
+            async move { request_decision::reconcile(&ctx, &namespace, &name).await }.boxed()
+        });
         let record: Pass = Arc::new(|ctx, _, name| async move { item_record::reconcile(&ctx, &name).await }.boxed());
         let records = Watched::<ItemRecord>::new(Api::namespaced(self.kube, &ctx.settings.operator_namespace));
         let mut all: Vec<BoxFuture<'static, ()>> = Vec::new();
@@ -186,6 +197,9 @@ impl Kinds {
         }
         for watched in self.vms {
             all.push(watched.run(ctx.clone(), pick_vm, Arc::clone(&vm), stop.clone()).boxed());
+        }
+        for watched in self.decisions {
+            all.push(watched.run(ctx.clone(), pick_decision, Arc::clone(&decision), stop.clone()).boxed());
         }
         all.extend(self.requests.into_iter().flat_map(|kind| kind.run(ctx, stop)));
         all.push(records.run(ctx.clone(), |_| None, record, stop.clone()).boxed());
@@ -196,14 +210,21 @@ impl Kinds {
 fn pick_vault(sleeper: &Sleeper) -> Option<(String, String)> {
     match sleeper {
         Sleeper::Vault(namespace, name) => Some((namespace.clone(), name.clone())),
-        Sleeper::Request(_) | Sleeper::Vm(..) => None,
+        Sleeper::Request(_) | Sleeper::Vm(..) | Sleeper::Decision(..) => None,
     }
 }
 
 fn pick_vm(sleeper: &Sleeper) -> Option<(String, String)> {
     match sleeper {
         Sleeper::Vm(namespace, name) => Some((namespace.clone(), name.clone())),
-        Sleeper::Request(_) | Sleeper::Vault(..) => None,
+        Sleeper::Request(_) | Sleeper::Vault(..) | Sleeper::Decision(..) => None,
+    }
+}
+
+fn pick_decision(sleeper: &Sleeper) -> Option<(String, String)> {
+    match sleeper {
+        Sleeper::Decision(namespace, name) => Some((namespace.clone(), name.clone())),
+        Sleeper::Request(_) | Sleeper::Vm(..) | Sleeper::Vault(..) => None,
     }
 }
 

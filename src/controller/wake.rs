@@ -16,6 +16,8 @@ pub enum Sleeper {
     Vm(String, String),
     /// A RecoveryVault, by namespace and name.
     Vault(String, String),
+    /// A RequestDecision, by namespace and name.
+    Decision(String, String),
 }
 
 /// The bell.

@@ -9,6 +9,7 @@ pub mod change_point;
 pub mod commit;
 pub mod condition;
 pub mod course;
+pub mod decision;
 pub mod failover;
 pub mod ids;
 pub mod item;

@@ -2,6 +2,7 @@
 
 use super::around::{Around, SideSettings};
 use super::backoff::Class;
+use super::decision::PersonDecision;
 use super::ids::{ItemKey, RequestKey, hex_sha256};
 use super::item::{Item, Naming, Obstacle, Side, Sides};
 use super::job::Job;
@@ -157,6 +158,8 @@ pub struct Facts {
     pub record_age: Option<Duration>,
     /// The request that is served before this one.
     pub ahead: Option<RequestKey>,
+    /// What people said of this request.
+    pub decisions: Vec<PersonDecision>,
     /// Random, for the write of this pass.
     pub nonce: String,
     /// The settings.
@@ -176,7 +179,7 @@ pub struct Azure {
     pub points: Option<Reading<Vec<Point>>>,
     /// The vault's jobs, by a list begun in this pass; candidates with their detail.
     pub jobs: Option<Reading<Vec<Job>>>,
-    /// The followed job.
+    /// The followed job; while an outcome is not known, the job that a person names.
     pub job: Option<Reading<Job>>,
     /// What the verb asked to be read around the item.
     pub around: Option<Around>,

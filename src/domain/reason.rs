@@ -123,6 +123,14 @@ reasons! {
     JobCancelled,
     /// How the request ended is being written down; its conditions say it after that, never before.
     Ending,
+    /// A person took the request back before its call.
+    Cancelled,
+    /// A person said what became of the call.
+    OutcomeDecided,
+    /// A person's word came after what it was about.
+    TooLate,
+    /// A person's word names a call whose outcome is not in question.
+    NothingToDecide,
     /// The request did what it declares.
     Succeeded,
     /// The request did what it declares, and Azure reported a warning.

@@ -147,19 +147,22 @@ pub enum End {
     NothingToDo,
     /// validUntil passed; nothing was sent.
     Expired,
+    /// A person took it back; nothing was sent.
+    Cancelled,
     /// The target changed under it; nothing was sent.
     TargetChanged,
 }
 
 impl End {
     /// Every end.
-    pub const ALL: [End; 7] = [
+    pub const ALL: [End; 8] = [
         End::Succeeded,
         End::Failed,
         End::Refused,
         End::AlreadyThere,
         End::NothingToDo,
         End::Expired,
+        End::Cancelled,
         End::TargetChanged,
     ];
 
@@ -172,6 +175,7 @@ impl End {
             Self::AlreadyThere => "AlreadyThere",
             Self::NothingToDo => "NothingToDo",
             Self::Expired => "Expired",
+            Self::Cancelled => "Cancelled",
             Self::TargetChanged => "TargetChanged",
         }
     }
@@ -180,7 +184,7 @@ impl End {
     pub const fn standing(self) -> Standing {
         match self {
             Self::Succeeded | Self::AlreadyThere | Self::NothingToDo => Standing::Ready,
-            Self::Failed | Self::Refused | Self::Expired | Self::TargetChanged => Standing::Stalled,
+            Self::Failed | Self::Refused | Self::Expired | Self::Cancelled | Self::TargetChanged => Standing::Stalled,
         }
     }
 }

@@ -138,7 +138,13 @@ fn name_reused(facts: &Facts, stage: &Stage, azure: &Azure) -> Decision {
 
 /// Ends the request: the record first, the object in the next pass. Azure's time is noted where it is known; without it
 /// nothing is forgotten to make room.
-fn conclude(facts: &Facts, azure: &Azure, end: End, obstacle: Obstacle, last: Option<(Finished, &Job)>) -> Decision {
+pub(super) fn conclude(
+    facts: &Facts,
+    azure: &Azure,
+    end: End,
+    obstacle: Obstacle,
+    last: Option<(Finished, &Job)>,
+) -> Decision {
     let report = |what| wait(facts, &Obstacle::new(Reason::InternalError, what), Next::After(BLOCKED));
     let Some(record) = &facts.record else {
         return report("A request ends without its item's record. Please report this.");

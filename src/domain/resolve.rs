@@ -5,11 +5,12 @@
 
 use super::Reason;
 use super::condition::Standing;
+use super::decision::{Word, release};
 use super::ids::{MAX_ATTEMPTS, Step, same};
 use super::item::Obstacle;
 use super::job::{Job, JobId};
 use super::observed::{Adoption, Azure, Facts, Reading};
-use super::record::{Intent, Outcome, Record};
+use super::record::{End, Intent, Outcome, Record};
 use super::request::{Decision, Effect, Next};
 use super::verb;
 use std::time::Duration;
@@ -30,8 +31,46 @@ pub fn decide(facts: &Facts, azure: &Azure) -> Decision {
     let jobs = azure.jobs.as_ref().and_then(Reading::known);
     match jobs.and_then(|jobs| own_job(jobs, intent)) {
         Some(job) => adopt(facts, record, job),
+        None if release(&facts.decisions, intent).is_some() => decided(facts, azure, record, intent),
         None => unknown(facts, azure, intent, jobs.map(Vec::as_slice)),
     }
+}
+
+/// A person said what became of the call.
+fn decided(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent) -> Decision {
+    let Some(decision) = release(&facts.decisions, intent) else {
+        return unknown(facts, azure, intent, None);
+    };
+    let noun = verb::row(intent.step).noun;
+    let Word::Happened { job, .. } = &decision.word else {
+        if azure.since_intent < ABSENT_AFTER {
+            return unknown(facts, azure, intent, azure.jobs.as_ref().and_then(Reading::known).map(Vec::as_slice));
+        }
+        let text = format!(
+            "By a person's word Azure did not execute the {noun} (client request id {}); nothing is sent again. {} If it is still wanted, create a new request.",
+            intent.client_request_id,
+            decision.told()
+        );
+        let obstacle = Obstacle::new(Reason::OutcomeDecided, text);
+        return super::request::conclude(facts, azure, End::Failed, obstacle, None);
+    };
+    let scenario = verb::row(intent.step).scenario;
+    let fits = |found: &&Job| found.scenario.as_ref().is_some_and(|s| same(s, scenario));
+    if azure.job.as_ref().and_then(Reading::known).filter(fits).is_some() {
+        let text = format!("By a person's word job {job} is the {noun}, and is followed. {}", decision.told());
+        let obstacle = Obstacle::new(Reason::Resolving, text);
+        let shown = super::request::show(facts, Standing::Reconciling, &obstacle, None, Next::Now);
+        return Decision {
+            effect: Effect::Write(record.with_outcome(Outcome::Accepted { job: job.clone() })),
+            ..shown
+        };
+    }
+    let text = format!(
+        "RequestDecision {} names job {job}, which Azure does not show as a {noun}. Look at the vault's jobs in the portal, and create another RequestDecision that names the right one.",
+        decision.name
+    );
+    let obstacle = Obstacle::new(Reason::OutcomeUnknown, text);
+    super::request::show(facts, Standing::Stalled, &obstacle, None, Next::After(AGAIN))
 }
 
 fn own_job<'a>(jobs: &'a [Job], intent: &Intent) -> Option<&'a Job> {
@@ -96,7 +135,7 @@ fn unknown(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) 
     }
     let why = again.unwrap_or_default();
     let text = format!(
-        "Whether Azure executed the {noun} (client request id {id}) cannot be known, and it is not sent again. {seen}{why} Look at the VM and at the vault's jobs in the portal; if a job of this request appears, it is followed. The VM stays locked for other requests until then."
+        "Whether Azure executed the {noun} (client request id {id}) cannot be known, and it is not sent again. {seen}{why} Look at the VM and at the vault's jobs in the portal, then say in a RequestDecision what became of it; if a job of this request appears, it is followed. The VM stays locked for other requests until then."
     );
     super::request::show(
         facts,

@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::manifests::{whole, with};
+use crate::manifests::{SUBSCRIPTION, whole, with};
 
 /// Kinds of which no part of the spec can be edited, with the words of the refusal.
-pub(crate) const IMMUTABLE: [(&str, &str); 5] = [
+pub(crate) const IMMUTABLE: [(&str, &str); 6] = [
     ("FailoverRequest", "a request cannot be edited: create another one under a new name"),
     ("CommitRequest", "a request cannot be edited: create another one under a new name"),
     ("ChangeRecoveryPointRequest", "a request cannot be edited: create another one under a new name"),
     ("ReprotectRequest", "a request cannot be edited: create another one under a new name"),
+    ("RequestDecision", "a decision cannot be edited: create another one"),
     ("RequestClaim", "a claim is never changed"),
 ];
 
@@ -31,8 +32,9 @@ pub(crate) fn touches(kind: &str, spec_schema: &Value) -> Vec<Touch> {
             let after = with(whole.clone(), &at(path, other_than(value)));
             touches.push(Touch { what: format!("{kind}: change {pointer}"), before: whole.clone(), after });
         }
-        // Without its type a recovery point is Latest, which takes none of the other fields: no such object exists.
-        if optional && pointer != "/recoveryPoint/type" {
+        // Without its type a recovery point is Latest, which takes none of the other fields; a decision's optional fields
+        // come together: no such object exists.
+        if optional && pointer != "/recoveryPoint/type" && kind != "RequestDecision" {
             let lacking = with(whole.clone(), &at(path, Value::Null));
             let (add, remove) = (format!("{kind}: add {pointer}"), format!("{kind}: remove {pointer}"));
             touches.push(Touch { what: add, before: lacking.clone(), after: whole.clone() });
@@ -70,6 +72,10 @@ fn other_than(value: &Value) -> Value {
             "PrimaryToRecovery" => "RecoveryToPrimary".to_owned(),
             "RecoveryToPrimary" => "PrimaryToRecovery".to_owned(),
             "3" => "2".to_owned(),
+            "FailoverRequest" => "CommitRequest".to_owned(),
+            "Release" => "Cancel".to_owned(),
+            "Happened" => "DidNotHappen".to_owned(),
+            SUBSCRIPTION => SUBSCRIPTION.replace('1', "9"),
             hash if hash.len() == 64 => hash.chars().rev().collect(),
             other => format!("{other}x"),
         }),

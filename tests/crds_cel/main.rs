@@ -65,7 +65,7 @@ async fn nothing_of_a_request_or_claim_can_be_edited() {
     for (kind, words) in immutability::IMMUTABLE {
         let schema = spec_schema(kind);
         let touches = immutability::touches(kind, &schema);
-        assert!(touches.len() > 8, "{kind}: {} touches", touches.len());
+        assert!(touches.len() >= 8, "{kind}: {} touches", touches.len());
         for touch in touches {
             cluster.create(&touch.before).await;
             let refusal = cluster.dry_replace(&touch.after).await;

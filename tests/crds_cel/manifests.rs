@@ -67,6 +67,10 @@ pub(crate) fn whole(kind: &str) -> Value {
             },
             "acknowledge": ["OldSideIsOverwritten"]
         }),
+        "RequestDecision" => json!({
+            "requestRef": {"kind": "FailoverRequest", "name": "f1"}, "decision": "Release", "clientRequestId": SUBSCRIPTION,
+            "outcome": "Happened", "jobId": SUBSCRIPTION, "requestedBy": "ops", "comment": "seen in the portal"
+        }),
         "ItemRecord" => json!({"protocol": 1, "vaultId": VAULT_ID, "itemName": "app01"}),
         "RequestClaim" => json!({
             "key": {"kind": "FailoverRequest", "namespace": "shop", "name": "f1"}, "specHash": SHA, "vaultId": VAULT_ID,
@@ -92,6 +96,9 @@ pub(crate) fn bare(kind: &str) -> Value {
             json!({"priority": null, "recoveryPoint": {"type": "LatestProcessed", "id": null, "notAfter": null, "maxDataLoss": null}})
         }
         "ReprotectRequest" => json!({"priority": null, "settings": null}),
+        "RequestDecision" => {
+            json!({"decision": "Cancel", "clientRequestId": null, "outcome": null, "jobId": null})
+        }
         "RequestClaim" => json!({"lifecycleId": null, "replicatedVmUid": null}),
         _ => json!({}),
     };

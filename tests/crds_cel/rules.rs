@@ -9,7 +9,7 @@ type Row = (&'static str, Value, Option<&'static str>);
 
 /// One table for all kinds: each rule is refused once and accepted once.
 pub(crate) fn rows() -> Vec<Row> {
-    [vaults(), machines(), points(), requests(), records()].concat()
+    [vaults(), machines(), points(), requests(), decisions(), records()].concat()
 }
 
 fn vaults() -> Vec<Row> {
@@ -196,6 +196,28 @@ fn requests() -> Vec<Row> {
         ]);
     }
     rows
+}
+
+fn decisions() -> Vec<Row> {
+    let row = |change: Value, refusal| ("RequestDecision", change, refusal);
+    let release = |outcome: &str, job: Value| json!({"decision": "Release", "clientRequestId": SUBSCRIPTION, "outcome": outcome, "jobId": job});
+    let needs = Some("clientRequestId and outcome are required for Release, and only for it");
+    let job = Some("jobId is required for a call that Happened, and only for it");
+    vec![
+        row(json!({}), None),
+        row(release("DidNotHappen", Value::Null), None),
+        row(release("Happened", SUBSCRIPTION.into()), None),
+        row(release("Happened", Value::Null), job),
+        row(release("DidNotHappen", SUBSCRIPTION.into()), job),
+        row(json!({"decision": "Release"}), needs),
+        row(json!({"decision": "Release", "clientRequestId": SUBSCRIPTION}), needs),
+        row(json!({"clientRequestId": SUBSCRIPTION}), needs),
+        row(json!({"outcome": "DidNotHappen"}), needs),
+        row(json!({"decision": "Approve"}), Some("Unsupported value: \"Approve\"")),
+        row(json!({"requestRef": {"kind": "Pod"}}), Some("Unsupported value: \"Pod\"")),
+        row(json!({"requestedBy": null}), Some("spec.requestedBy: Required value")),
+        row(json!({"comment": "ok"}), Some("spec.comment")),
+    ]
 }
 
 fn records() -> Vec<Row> {

@@ -131,6 +131,7 @@ impl<'a> Scene<'a> {
             record: Some(Record::empty(vault, item.name.clone())),
             record_age: Some(WEEK),
             ahead: None,
+            decisions: vec![],
             nonce: "nonce".into(),
             limits: Limits { quarantine: Duration::from_secs(300), max_validity: WEEK, retry_unknown: true },
             adoption: Adoption::Unknown,

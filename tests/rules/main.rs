@@ -10,6 +10,7 @@ mod canary;
 mod change_point;
 mod contention;
 mod crash;
+mod decisions;
 mod deletion;
 mod jobs;
 mod points;

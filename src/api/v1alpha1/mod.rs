@@ -17,6 +17,7 @@ mod replicated_vm;
 mod reprotect_request;
 mod request;
 mod request_claim;
+mod request_decision;
 mod schema;
 mod shared;
 
@@ -43,6 +44,10 @@ pub use request::{
     RequestTarget, Task,
 };
 pub use request_claim::{RequestClaim, RequestClaimSpec};
+pub use request_decision::{
+    DecidedKind, DecidedOutcome, DecidedRequest, DecisionKind, RequestDecision, RequestDecisionSpec,
+    RequestDecisionStatus,
+};
 pub use shared::{Direction, LocalRef, ObservedPoint, RecoveryPointUsed, RequestKey, RequestRef, Side, Step, Truth};
 
 /// A `metav1.Condition`. Lists of it are merged by `type`.

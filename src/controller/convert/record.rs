@@ -335,6 +335,7 @@ fn consumed_object(consumed: &Consumed) -> api::Consumed {
             End::AlreadyThere => api::ResultOutcome::AlreadyThere,
             End::NothingToDo => api::ResultOutcome::NothingToDo,
             End::Expired => api::ResultOutcome::Expired,
+            End::Cancelled => api::ResultOutcome::Cancelled,
             End::TargetChanged => api::ResultOutcome::TargetChanged,
         },
         reason: result.reason.as_str().into(),

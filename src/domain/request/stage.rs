@@ -6,7 +6,7 @@ use super::super::item::Obstacle;
 use super::super::job::JobId;
 use super::super::observed::{Claim, Facts, Request, Vm};
 use super::super::record::{End, Intent, Outcome, Owner, PROTOCOL, Record, RunResult};
-use super::super::verb;
+use super::super::{decision, verb};
 use super::BLOCKED;
 use std::time::Duration;
 
@@ -85,11 +85,11 @@ fn held_stage(facts: &Facts, record: &Record, request: Option<&Request>) -> Stag
         Some(Outcome::Accepted { job }) => Stage::Follow(job.clone()),
         Some(Outcome::Refused { detail }) => refused(record, intent, detail),
         Some(Outcome::NotSent { .. } | Outcome::Throttled { .. } | Outcome::Absent { .. }) => {
-            if request.is_some() {
-                verify(intent.step)
-            } else {
-                let_go(record)
+            if let Some(decision) = decision::cancel(&facts.decisions).filter(|_| decision::never_left(record)) {
+                let (end, obstacle) = decision::cancelled(decision);
+                return Stage::Conclude(end, obstacle);
             }
+            if request.is_some() { verify(intent.step) } else { let_go(record) }
         }
     }
 }
@@ -143,6 +143,10 @@ fn free_stage(facts: &Facts) -> Stage {
     let Some(record) = record else {
         return blocked(Reason::RecordPending, "The item's record is being made.");
     };
+    if let Some(decision) = decision::cancel(&facts.decisions) {
+        let (end, obstacle) = decision::cancelled(decision);
+        return Stage::Conclude(end, obstacle);
+    }
     if let Some(obstacle) = changed_target(claim, vm) {
         return Stage::Conclude(End::TargetChanged, obstacle);
     }

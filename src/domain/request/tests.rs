@@ -1,6 +1,7 @@
 //! Tables for `decide`: one observation per row, and what follows from it. Properties and a small model of Azure besides.
 
 mod change_point;
+mod decisions;
 mod ends;
 mod fixture;
 mod generate;

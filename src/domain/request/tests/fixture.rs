@@ -202,6 +202,7 @@ pub(super) fn facts(verb: impl Verb + 'static) -> Facts {
         record: Some(Record::empty(VAULT, "app01-item")),
         record_age: Some(WEEK),
         ahead: None,
+        decisions: vec![],
         nonce: "nonce".into(),
         limits: Limits { quarantine: Duration::from_secs(300), max_validity: WEEK, retry_unknown: true },
         adoption: Adoption::Confirmed,

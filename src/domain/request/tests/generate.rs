@@ -207,6 +207,7 @@ fn facts_of(request: Request) -> BoxedStrategy<Facts> {
                 record,
                 record_age,
                 ahead,
+                decisions: vec![],
                 nonce: "nonce".into(),
                 limits: Limits {
                     quarantine: quarantine.min(Duration::from_secs(u64::MAX)),

@@ -3,7 +3,7 @@
 use super::super::super::Reason;
 use super::super::super::ids::{Kind, Step};
 use super::super::super::item::Item;
-use super::super::super::job::{Job, Phase};
+use super::super::super::job::{Job, JobId, Phase};
 use super::super::super::observed::{Azure, Facts, Reading};
 use super::super::super::record::Outcome;
 use super::super::{Effect, Stage, decide, stage};
@@ -119,4 +119,17 @@ fn given_the_replicated_vm_was_bound_anew_when_looking_back_then_the_claimed_ite
     let mut facts = Facts { record: Some(held(Kind::FailoverRequest, not_sent())), ..facts(failover()) };
     facts.vm.as_mut().unwrap().item.name = "other".into();
     assert_eq!(told(&facts, &with_jobs(item(), vec![failover_job(Phase::Running)])).0, "adopt");
+}
+
+#[test]
+fn given_only_a_part_of_its_call_is_to_be_seen_when_looked_back_then_nothing_is_sent_and_the_job_is_adopted_once_it_shows()
+ {
+    let id = call_id(Kind::ReprotectRequest, Step::Reprotect, 1);
+    let part = job("part", "EnableDr", Phase::Running, Some(&id));
+    let whole = job("whole", "SwitchReplicationGroupProtection", Phase::Running, Some(&id));
+    let facts = facts(reprotect());
+    assert_eq!(told(&facts, &with_jobs(committed(), vec![part.clone()])).2, Some(Reason::LookingBack));
+    let decision = decide(&facts, &with_jobs(committed(), vec![part, whole]));
+    let Effect::Write(record) = decision.effect else { panic!("not adopted") };
+    assert_eq!(record.intent.unwrap().outcome, Some(Outcome::Accepted { job: JobId("whole".into()) }));
 }

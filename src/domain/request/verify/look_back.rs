@@ -21,17 +21,32 @@ pub fn look_back_since(valid_until: Timestamp, limits: &Limits) -> Timestamp {
     valid_until.checked_sub(reach).unwrap_or(Timestamp::MIN)
 }
 
+fn carries(job: &Job, ours: &[(u32, String)]) -> bool {
+    job.client_request_id.as_ref().is_some_and(|id| ours.iter().any(|(_, our)| same(our, id)))
+}
+
 impl Case<'_> {
     /// Finds the job of an earlier, forgotten run of this very step. Its id is nobody else's, but for the jobs that do its
     /// work, which may carry it too and are of another scenario.
     pub(super) fn adopted(&self) -> Option<Decision> {
         let ours = self.our_ids();
         let scenario = verb::row(self.step).scenario;
-        let carries = |job: &&Job| {
-            let of_step = job.scenario.as_ref().is_none_or(|s| same(s, scenario));
-            of_step && job.client_request_id.as_ref().is_some_and(|id| ours.iter().any(|(_, our)| same(our, id)))
-        };
-        self.jobs.iter().find(carries).map(|job| self.adopt(job, &ours))
+        let of_step = |job: &&&Job| job.scenario.as_ref().is_none_or(|s| same(s, scenario));
+        let carrying: Vec<&Job> = self.jobs.iter().filter(|job| carries(job, &ours)).collect();
+        match carrying.iter().find(of_step) {
+            Some(job) => Some(self.adopt(job, &ours)),
+            None => carrying.first().map(|job| *self.parent_is_missing(job)),
+        }
+    }
+
+    /// Part of the work of this very call is there, and the job itself is not: it was made, so nothing is sent.
+    fn parent_is_missing(&self, job: &Job) -> Box<Decision> {
+        let text = format!(
+            "Job {} carries the id of this request's {}, and is another part of it; the job itself is looked for. Nothing is sent. Look at the vault's jobs in the portal.",
+            job.id,
+            verb::row(self.step).noun
+        );
+        self.wait(Reason::LookingBack, text, Duration::from_secs(5))
     }
 
     /// Stops at a job of this verb and VM, since the request could first have been sent, that does not say who started it.

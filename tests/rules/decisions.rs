@@ -1,0 +1,106 @@
+//! A person's word on a request: taken back in time, too late, and what became of a call that nobody knows.
+
+use crate::harness::eventually;
+use crate::world::{DEADLINE, FAILOVER, Setup, World, failover, message, reads, sample};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn decision(name: &str, spec: &str) -> String {
+    format!(
+        "apiVersion: asr-operator.io/v1alpha1\nkind: RequestDecision\nmetadata: {{name: {name}, namespace: demo }}\nspec:\n  requestRef: {{kind: FailoverRequest, name: {FAILOVER}}}\n  requestedBy: ops@example.com\n  comment: seen in the portal\n{spec}\n"
+    )
+}
+
+fn call_id(object: &Value) -> &str {
+    object["status"]["operations"][0]["clientRequestId"].as_str().unwrap_or_else(|| panic!("{object:#}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_taken_back_before_its_call_and_not_afterwards() {
+    let world = World::new().await;
+    world.apply(format!("{}  suspend: true\n", sample("vm"))).await;
+    world.wait("ReplicatedVm", "app01", ("Stalled", "True", Some("Suspended"))).await;
+    world.apply(sample("failover")).await;
+    world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("Suspended"))).await;
+    world.apply(decision("take-back", "  decision: Cancel")).await;
+    let ended = world.wait("FailoverRequest", FAILOVER, ("Stalled", "True", Some("Cancelled"))).await;
+    for part in ["nothing was sent", "ops@example.com", "seen in the portal"] {
+        assert!(message(&ended, "Stalled").contains(part), "{part}: {ended:#}");
+    }
+    world.wait("RequestDecision", "take-back", ("Ready", "True", Some("Cancelled"))).await;
+    world.event("Warning", "Cancelled").await;
+    world.apply(sample("vm")).await;
+    world.apply(failover("another", "")).await;
+    world.wait("FailoverRequest", "another", ("Ready", "True", Some("Succeeded"))).await;
+    world.apply(decision("too-late", "  decision: Cancel").replace(FAILOVER, "another")).await;
+    world.wait("RequestDecision", "too-late", ("Stalled", "True", Some("TooLate"))).await;
+    assert_eq!(world.accepted().await, ["unplannedFailover"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_a_person_names_is_followed_where_jobs_do_not_carry_their_ids() {
+    let seed = |seed: &str| format!("{seed}\nbehaviour: {{jobActivityId: false}}\n");
+    let world = World::with(Setup { seed, ..Setup::default() }).await;
+    world.sim.faults(json!({"operation": "unplannedFailover", "effect": "resetAfter"})).await;
+    world.apply(sample("failover")).await;
+    let open = world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("Resolving"))).await;
+    let id = call_id(&open).to_owned();
+    let job = world.sim.accepted().await[0]["jobId"].as_str().unwrap().to_owned();
+    world
+        .apply(decision(
+            "wrong-call",
+            &format!("  decision: Release\n  clientRequestId: {job}\n  outcome: Happened\n  jobId: {job}"),
+        ))
+        .await;
+    world.wait("RequestDecision", "wrong-call", ("Stalled", "True", Some("NothingToDecide"))).await;
+    world
+        .apply(decision(
+            "happened",
+            &format!("  decision: Release\n  clientRequestId: {id}\n  outcome: Happened\n  jobId: {job}"),
+        ))
+        .await;
+    let done = world.wait("FailoverRequest", FAILOVER, ("Ready", "True", None)).await;
+    assert_eq!(done["status"]["operations"][0]["jobId"], job.as_str(), "{done:#}");
+    world.wait("RequestDecision", "happened", ("Ready", "True", Some("OutcomeDecided"))).await;
+    assert_eq!(world.accepted().await, ["unplannedFailover"]);
+}
+
+/// Azure must have had its time, 180 s of it, before anybody can know that nothing happened.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_a_person_says_did_not_happen_frees_the_vm_and_is_not_sent_again() {
+    let mut setup = Setup::default();
+    setup.operator_args.push("--retry-unknown=false".into());
+    let world = World::with(setup).await;
+    world.sim.faults(json!({"operation": "unplannedFailover", "effect": "resetBefore"})).await;
+    world.apply(sample("failover")).await;
+    let open = world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("Resolving"))).await;
+    let id = call_id(&open).to_owned();
+    let unknown = eventually(Duration::from_secs(260), "an unknown outcome", async || {
+        let object = world.get("FailoverRequest", FAILOVER).await;
+        if reads(&object, "Stalled") == ("True", "OutcomeUnknown") {
+            Ok(object)
+        } else {
+            Err(format!("{:#}", object["status"]))
+        }
+    })
+    .await;
+    assert!(
+        message(&unknown, "Stalled").contains(&id) && message(&unknown, "Stalled").contains("RequestDecision"),
+        "{unknown:#}"
+    );
+    let vm = world.wait("ReplicatedVm", "app01", ("Stalled", "True", Some("OutcomeUnknown"))).await;
+    assert!(message(&vm, "Stalled").contains(&id), "{vm:#}");
+    world.delete("failoverrequest", FAILOVER).await;
+    world
+        .apply(decision("did-not", &format!("  decision: Release\n  clientRequestId: {id}\n  outcome: DidNotHappen")))
+        .await;
+    world.wait("RequestDecision", "did-not", ("Ready", "True", Some("OutcomeDecided"))).await;
+    world.released().await;
+    world.apply(failover("second-try", "")).await;
+    world.wait("FailoverRequest", "second-try", ("Ready", "True", Some("Succeeded"))).await;
+    eventually(DEADLINE, "two calls, one accepted", async || {
+        let sent: Vec<bool> = world.sent().await.iter().map(|call| call["accepted"] == true).collect();
+        if sent == [false, true] { Ok(()) } else { Err(format!("{sent:?}")) }
+    })
+    .await;
+}
