@@ -23,6 +23,7 @@ use crate::domain::verb;
 use jiff::Timestamp;
 use kube::api::Api;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Why a pass did not come to its end; it is begun again.
@@ -53,12 +54,17 @@ struct Observed<K> {
 pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Next, PassError> {
     let began = Moment::now();
     let observed = observe::<K>(ctx, key, began).await?;
+    let cluster = began.elapsed();
     let azure = observe_azure(ctx, &observed).await;
+    let read = began.elapsed();
     let decision = decide(&observed.facts, &azure);
     if let Some(handle) = &observed.handle {
         handle.copies(key, decision.next == Next::OnItemNews);
     }
     act(ctx, &observed, &decision, &azure).await?;
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let (cluster_us, azure_us, act_us) = (micros(cluster), micros(read - cluster), micros(began.elapsed() - read));
+    tracing::debug!(request = %key, cluster_us, azure_us, act_us, "observed, decided and acted");
     report(ctx, &observed, &decision, &azure).await?;
     if let (Stage::Blocked(obstacle, _), Some(vm)) = (stage(&observed.facts), &observed.vm_name)
         && obstacle.reason == Reason::RecordPending
