@@ -107,7 +107,10 @@ impl Samples {
     /// The figures as a table.
     pub fn markdown(&self) -> String {
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
-        let mut text = format!("{} requests, {cores} cores, loopback; milliseconds\n\n", self.all.len());
+        // What else the machine was doing: on a busy one the tail is its own.
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load = load.split(' ').next().unwrap_or_default();
+        let mut text = format!("{} requests, {cores} cores, loopback, load {load}; milliseconds\n\n", self.all.len());
         text.push_str("| | p50 | p95 | p99 | max |\n|---|---|---|---|---|\n");
         let whole: Vec<i64> = self.all.iter().map(|s| s.whole_us).collect();
         row(&mut text, "**accepted by the API server -> call received by Azure**", whole);

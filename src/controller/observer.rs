@@ -8,10 +8,9 @@ use super::vaults::VaultHandle;
 use super::wake::Sleeper;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::backoff::{Class, delay};
-use crate::domain::item::Item;
-use crate::domain::observed::Reading;
+use crate::domain::observed::{Reading, changed};
 use kube::ResourceExt;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -71,7 +70,8 @@ fn exists(ctx: &Context, handle: &VaultHandle) -> bool {
 async fn items(ctx: &Context, handle: &VaultHandle, poll: Poll, failures: &mut u32, kicked: bool) -> Duration {
     let before = if kicked { handle.items() } else { None };
     let reading = handle.list_items().await;
-    let changed = before.as_ref().and_then(Reading::known).zip(reading.known()).and_then(|(a, b)| changed(a, b));
+    let changed =
+        before.as_ref().and_then(Reading::known).zip(reading.known()).and_then(|(before, now)| changed(before, now));
     wake(ctx, handle, changed.as_ref());
     match reading {
         Reading::Known(_) => {
@@ -101,20 +101,6 @@ async fn jobs(ctx: &Context, handle: &VaultHandle) {
     for key in handle.followers() {
         ctx.wake.up(Sleeper::Request(key));
     }
-}
-
-/// Names of the items that differ in more than the lag that was measured; `None` when other items are listed.
-fn changed(before: &[Item], after: &[Item]) -> Option<BTreeSet<String>> {
-    let unmeasured = |item: &Item| Item { rpo_seconds: None, rpo_at: None, ..item.clone() };
-    let known: HashMap<&str, &Item> = before.iter().map(|item| (item.id.as_str(), item)).collect();
-    let mut names = BTreeSet::new();
-    for item in after {
-        let was = known.get(item.id.as_str())?;
-        if unmeasured(was) != unmeasured(item) {
-            names.insert(item.name.to_ascii_lowercase());
-        }
-    }
-    (before.len() == after.len()).then_some(names)
 }
 
 /// Wakes the RecoveryVault and the ReplicatedVms that look through it: all, or those of the changed items and those that
