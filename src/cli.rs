@@ -1,5 +1,7 @@
 //! The command line: what the programs take and print. It wires, it decides nothing.
 
+mod azure;
+mod record;
 mod run;
 
 use std::io::Write;
@@ -10,7 +12,9 @@ use thiserror::Error;
 
 use crate::api::{self, DefinitionError};
 
-pub use run::{CloudName, RunArgs, RunFailure, run};
+pub use azure::{AzureArgs, AzureArgsError, CloudName};
+pub use record::{RecordArgs, RecordFailure, RecordedVerb, record};
+pub use run::{RunArgs, RunFailure, run};
 
 /// asr-operator: disaster recovery of Azure virtual machines as Kubernetes objects.
 #[derive(Debug, Parser)]
@@ -26,6 +30,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the operator.
     Run(Box<RunArgs>),
+    /// Record what a real vault answers, redacted, for the project's tests. Reads only, unless told otherwise.
+    Record(Box<RecordArgs>),
     /// Print the custom resource definitions, or write them into a directory.
     Crds {
         /// The directory; one file per kind.
@@ -40,6 +46,9 @@ pub enum CliError {
     /// `run`.
     #[error(transparent)]
     Run(#[from] RunFailure),
+    /// `record`.
+    #[error(transparent)]
+    Record(#[from] RecordFailure),
     /// `crds`.
     #[error(transparent)]
     Crds(#[from] CrdsError),
@@ -52,6 +61,7 @@ pub enum CliError {
 pub fn dispatch(cli: &Cli) -> Result<(), CliError> {
     match &cli.command {
         Command::Run(args) => Ok(run(args)?),
+        Command::Record(args) => Ok(record(args)?),
         Command::Crds { dir } => Ok(crds(dir.as_deref())?),
     }
 }

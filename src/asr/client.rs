@@ -14,6 +14,7 @@ use super::model::{
     self, Container, Fabric, Job, NetworkInterface, ProtectedItem, RecoveryPoint, Vault, VirtualMachine,
 };
 use super::read::{Fetched, Listed, malformed};
+use super::record::Witness;
 use super::token::{TokenError, TokenSource};
 use super::transport::{self, Limits};
 
@@ -42,6 +43,7 @@ struct Inner {
     tokens: TokenSource,
     http: Client,
     limits: Limits,
+    witness: Option<Arc<dyn Witness>>,
 }
 
 impl AsrClient {
@@ -58,11 +60,32 @@ impl AsrClient {
     /// # Errors
     /// When the endpoint's TLS settings cannot be used.
     pub fn with_limits(endpoint: Endpoint, tokens: TokenSource, limits: Limits) -> Result<Self, EndpointError> {
+        Self::made(endpoint, tokens, limits, None)
+    }
+
+    /// A client with the usual limits whose every answered call is shown to `witness`.
+    ///
+    /// # Errors
+    /// When the endpoint's TLS settings cannot be used.
+    pub fn witnessed(
+        endpoint: Endpoint,
+        tokens: TokenSource,
+        witness: Arc<dyn Witness>,
+    ) -> Result<Self, EndpointError> {
+        Self::made(endpoint, tokens, Limits::default(), Some(witness))
+    }
+
+    fn made(
+        endpoint: Endpoint,
+        tokens: TokenSource,
+        limits: Limits,
+        witness: Option<Arc<dyn Witness>>,
+    ) -> Result<Self, EndpointError> {
         let http = transport::builder(&endpoint)?
             .connect_timeout(limits.connect)
             .build()
             .map_err(|error| EndpointError::Tls(transport::describe(error)))?;
-        Ok(Self(Arc::new(Inner { endpoint, tokens, http, limits })))
+        Ok(Self(Arc::new(Inner { endpoint, tokens, http, limits, witness })))
     }
 
     /// Makes sure that a token is at hand, so that a send does not spend its window on one.
@@ -226,6 +249,10 @@ impl AsrClient {
 
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    pub(crate) fn witness(&self) -> Option<&dyn Witness> {
+        self.0.witness.as_deref()
     }
 }
 

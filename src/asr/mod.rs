@@ -15,6 +15,7 @@ mod ids;
 pub mod model;
 mod mutate;
 mod read;
+pub mod record;
 mod redact;
 mod send;
 mod switch;

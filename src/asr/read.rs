@@ -16,6 +16,7 @@ use url::Url;
 use super::client::AsrClient;
 use super::error::{ArmError, ReadError};
 use super::headers;
+use super::record::Exchange;
 use super::redact::redact;
 use super::token::Token;
 use super::transport::{self, BodyError};
@@ -82,6 +83,14 @@ impl AsrClient {
         Err(malformed(path, "the pages of the list lead back to one already read"))
     }
 
+    /// What a signed polling URL answers; the witness sees it, and nothing is made of it here.
+    pub(crate) async fn look_at(&self, url: &Url) -> Result<(), ReadError> {
+        if !self.endpoint().owns(url) {
+            return Err(malformed(url.path(), "the polling URL is not on the ARM host"));
+        }
+        self.fetch(url.path(), url, self.limits().body_bytes).await.map(drop)
+    }
+
     fn url(&self, path: &str, api_version: &str) -> Result<Url, ReadError> {
         self.endpoint().url(path, api_version).map_err(|error| malformed(path, &error.to_string()))
     }
@@ -131,7 +140,13 @@ impl AsrClient {
             let response = response.map_err(|error| Try::Again(transport::describe(error)))?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             match transport::body(response, most).await {
-                Ok(body) => Ok(judge(what, status, &headers, body)),
+                Ok(body) => {
+                    if let Some(witness) = self.witness() {
+                        let (method, body, token) = ("GET", body.as_slice(), Some(token));
+                        witness.saw(&Exchange { method, url, sent: &[], status, headers: &headers, body, token });
+                    }
+                    Ok(judge(what, status, &headers, body))
+                }
                 Err(BodyError::Broken(why)) => Err(Try::Again(why)),
                 Err(error @ BodyError::TooLarge(_)) => Err(Try::Failed(malformed(what, &error.to_string()))),
             }

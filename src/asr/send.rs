@@ -11,6 +11,7 @@ use super::error::ArmError;
 use super::gate::{GateKeeper, gate};
 use super::headers;
 use super::mutate::{ClientRequestId, Mutation, SendWindow, Sent};
+use super::record::Exchange;
 use super::transport;
 
 impl AsrClient {
@@ -42,9 +43,37 @@ impl AsrClient {
                 .map_err(transport::describe)
         });
         match client {
-            Ok(client) => exchange(&client, request, keeper, window, deadline, limits.body_bytes).await,
+            Ok(client) => match exchange(&client, request, keeper, window, deadline).await {
+                Ok(response) => {
+                    let response = self.shown(mutation, response, deadline).await;
+                    classify(response, deadline, limits.body_bytes).await
+                }
+                Err(sent) => sent,
+            },
             Err(why) => Sent::NotSent { why },
         }
+    }
+
+    /// The answer, its body read early if there is a witness to show it to. A body that does not come is shown as none.
+    async fn shown(&self, mutation: &Mutation, response: Response, deadline: Instant) -> Response {
+        let Some(witness) = self.witness() else { return response };
+        let token = self.tokens().token().await.ok();
+        let (url, status, headers) = (response.url().clone(), response.status(), response.headers().clone());
+        let read = timeout_at(deadline, transport::body(response, self.limits().body_bytes)).await;
+        let body = read.ok().and_then(Result::ok).unwrap_or_default();
+        witness.saw(&Exchange {
+            method: "POST",
+            url: &url,
+            sent: &mutation.body(),
+            status: status.as_u16(),
+            headers: &headers,
+            body: &body,
+            token: token.as_ref(),
+        });
+        let mut again = http::Response::new(body);
+        *again.status_mut() = status;
+        *again.headers_mut() = headers;
+        again.into()
     }
 
     async fn request(
@@ -80,8 +109,7 @@ async fn exchange(
     mut keeper: GateKeeper,
     window: &dyn SendWindow,
     deadline: Instant,
-    most: usize,
-) -> Sent {
+) -> Result<Response, Sent> {
     let mut call = pin!(client.execute(request));
     let mut out_of_time = pin!(tokio::time::sleep_until(deadline));
     loop {
@@ -91,13 +119,10 @@ async fn exchange(
                 keeper.answer(question, window.remaining().is_some());
             }
             answer = &mut call => {
-                return match answer {
-                    Ok(response) => classify(response, deadline, most).await,
-                    Err(error) => without_answer(&keeper, transport::describe(error)),
-                };
+                return answer.map_err(|error| without_answer(&keeper, transport::describe(error)));
             }
             () = &mut out_of_time => {
-                return without_answer(&keeper, "no answer within the time a call is given".to_owned());
+                return Err(without_answer(&keeper, "no answer within the time a call is given".to_owned()));
             }
         }
     }

@@ -1,47 +1,21 @@
 //! `asr-operator run`: the installer's choices, checked, and the process around the operator.
 
-use crate::asr::{Cloud, DEFAULT_API_VERSION, Endpoint, EndpointError};
+use super::azure::{AzureArgs, AzureArgsError};
 use crate::controller::{Operator, RunError, Settings};
 use crate::domain::observed::Limits;
 use crate::telemetry;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A cloud by name.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-pub enum CloudName {
-    /// The public cloud.
-    AzurePublic,
-    /// US Government.
-    AzureGovernment,
-    /// Operated by 21Vianet.
-    AzureChina,
-}
-
-/// Options of `asr-operator run`. Endpoints are the installer's choice and never a field of a resource: a tenant could
-/// otherwise have another tenant's token sent to its own host.
+/// Options of `asr-operator run`.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// The Azure cloud.
-    #[arg(long, value_enum, default_value = "AzurePublic", env = "ASR_CLOUD")]
-    pub cloud: CloudName,
-    /// Another Resource Manager, by its `https://` address; needs --authority-host.
-    #[arg(long, requires = "authority_host")]
-    pub arm_endpoint: Option<String>,
-    /// Another Entra ID; needs --arm-endpoint.
-    #[arg(long, requires = "arm_endpoint")]
-    pub authority_host: Option<String>,
-    /// PEM file of certificates to trust instead of the system's.
-    #[arg(long)]
-    pub ca_bundle: Option<PathBuf>,
-    /// The api-version of Site Recovery calls.
-    #[arg(long, default_value = DEFAULT_API_VERSION)]
-    pub api_version: String,
+    /// Which Azure.
+    #[command(flatten)]
+    pub azure: AzureArgs,
     /// Serve this namespace; may be repeated. None: all namespaces.
     #[arg(long = "namespace")]
     pub namespaces: Vec<String>,
@@ -78,17 +52,9 @@ pub struct RunArgs {
 /// Why the operator ended.
 #[derive(Debug, thiserror::Error)]
 pub enum RunFailure {
-    /// An endpoint that cannot be used.
-    #[error("{0}; check --cloud, --arm-endpoint, --authority-host and --ca-bundle")]
-    Endpoint(#[from] EndpointError),
-    /// The CA file cannot be read.
-    #[error("--ca-bundle {}: {source}", path.display())]
-    CaBundle {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    /// Which Azure it is, cannot be told.
+    #[error(transparent)]
+    Azure(#[from] AzureArgsError),
     /// The process cannot be set up.
     #[error("the process cannot be set up: {0}")]
     Process(#[from] std::io::Error),
@@ -98,21 +64,6 @@ pub enum RunFailure {
 }
 
 impl RunArgs {
-    fn endpoint(&self) -> Result<Endpoint, RunFailure> {
-        let endpoint = match (&self.arm_endpoint, &self.authority_host) {
-            (Some(arm), Some(authority)) => Endpoint::custom(arm, authority)?,
-            _ => Endpoint::cloud(match self.cloud {
-                CloudName::AzurePublic => Cloud::AzurePublic,
-                CloudName::AzureGovernment => Cloud::AzureGovernment,
-                CloudName::AzureChina => Cloud::AzureChina,
-            }),
-        };
-        let endpoint = endpoint.with_api_version(&self.api_version)?;
-        let Some(path) = &self.ca_bundle else { return Ok(endpoint) };
-        let pem = std::fs::read(path).map_err(|source| RunFailure::CaBundle { path: path.clone(), source })?;
-        Ok(endpoint.with_ca_pem(&pem)?)
-    }
-
     fn settings(&self) -> Settings {
         Settings {
             namespaces: self.namespaces.clone(),
@@ -137,7 +88,7 @@ pub fn run(args: &RunArgs) -> Result<(), RunFailure> {
     telemetry::init();
     let operator = Operator {
         settings: args.settings(),
-        endpoint: args.endpoint()?,
+        endpoint: args.azure.endpoint()?,
         health: args.health_addr,
         metrics: args.metrics_addr,
     };

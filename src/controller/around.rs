@@ -98,8 +98,8 @@ async fn egress(handle: &VaultHandle, vm: &VirtualMachine) -> Option<Reading<Egr
 /// The cache account of another item that replicates from where this VM runs now.
 fn usual_cache_account(handle: &VaultHandle, item: &Item) -> Option<String> {
     let here = item.active_region().map(region)?;
-    let snapshot = handle.snapshot();
-    let items = snapshot.items.as_ref().and_then(Reading::known)?;
-    let others = items.iter().filter(|other| !same(&other.name, &item.name) && region(&other.primary_region) == here);
+    let items = handle.items()?;
+    let others =
+        items.known()?.iter().filter(|other| !same(&other.name, &item.name) && region(&other.primary_region) == here);
     others.filter_map(|other| other.cache_account_id.clone()).next()
 }

@@ -3,12 +3,14 @@
 //! It reads and wakes; it decides nothing and sends nothing.
 
 use super::context::Context;
-use super::stores::all;
+use super::stores::{any, each};
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
+use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::backoff::{Class, delay};
-use crate::domain::observed::Reading;
+use crate::domain::observed::{Reading, changed};
 use kube::ResourceExt;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,7 +30,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
     // Before that, nobody can be found who waits for the list.
     ctx.stores.ready().await;
     handle.read_location().await;
-    let mut items_due = Instant::now();
+    let (mut items_due, mut kicked) = (Instant::now(), false);
     loop {
         if !exists(&ctx, &handle) {
             ctx.vaults.remove(&handle.key);
@@ -36,7 +38,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
         }
         let now = Instant::now();
         if now >= items_due {
-            let wait = items(&ctx, &handle, poll, &mut failures).await;
+            let wait = items(&ctx, &handle, poll, &mut failures, std::mem::take(&mut kicked)).await;
             items_due = Instant::now() + wait;
         }
         if !handle.copying().is_empty() && failures == 0 {
@@ -46,7 +48,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
         let jobs_due = if active { Instant::now() + poll.active } else { items_due };
         tokio::select! {
             () = handle.stop.cancelled() => return,
-            () = handle.kick.notified() => items_due = Instant::now(),
+            () = handle.kick.notified() => (items_due, kicked) = (Instant::now(), true),
             () = handle.follow_changed.notified() => {}
             () = tokio::time::sleep_until(jobs_due.min(items_due)) => {
                 if active && Instant::now() >= jobs_due {
@@ -60,13 +62,17 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
 /// Whether the RecoveryVault is still there; a deleted one is told to nobody.
 fn exists(ctx: &Context, handle: &VaultHandle) -> bool {
     let (namespace, name) = &handle.key;
-    all(&ctx.stores.vaults).iter().any(|v| v.namespace().as_ref() == Some(namespace) && &v.name_any() == name)
+    any(&ctx.stores.vaults, |v| v.namespace().as_ref() == Some(namespace) && &v.name_any() == name)
 }
 
-/// Lists the items and says when to do so again.
-async fn items(ctx: &Context, handle: &VaultHandle, poll: Poll, failures: &mut u32) -> Duration {
+/// Lists the items and says when to do so again. A list that was asked for because something ended is news to those alone
+/// whose item has changed.
+async fn items(ctx: &Context, handle: &VaultHandle, poll: Poll, failures: &mut u32, kicked: bool) -> Duration {
+    let before = if kicked { handle.items() } else { None };
     let reading = handle.list_items().await;
-    wake(ctx, handle);
+    let changed =
+        before.as_ref().and_then(Reading::known).zip(reading.known()).and_then(|(before, now)| changed(before, now));
+    wake(ctx, handle, changed.as_ref());
     match reading {
         Reading::Known(_) => {
             *failures = 0;
@@ -97,14 +103,19 @@ async fn jobs(ctx: &Context, handle: &VaultHandle) {
     }
 }
 
-/// Wakes the RecoveryVault and the ReplicatedVms that look through it.
-fn wake(ctx: &Context, handle: &VaultHandle) {
+/// Wakes the RecoveryVault and the ReplicatedVms that look through it: all, or those of the changed items and those that
+/// do not know theirs.
+fn wake(ctx: &Context, handle: &VaultHandle, changed: Option<&BTreeSet<String>>) {
     let (namespace, name) = &handle.key;
     ctx.wake.up(Sleeper::Vault(namespace.clone(), name.clone()));
-    for vm in all(&ctx.stores.vms) {
-        if vm.namespace().as_ref() == Some(namespace) && &vm.spec.vault_ref.name == name {
-            ctx.wake.up(Sleeper::Vm(namespace.clone(), vm.name_any()));
-        }
+    let looks_through = |vm: &ReplicatedVm| {
+        let is_one = vm.namespace().as_ref() == Some(namespace) && &vm.spec.vault_ref.name == name;
+        let own = vm.status.as_ref().and_then(|status| status.protected_item_name.as_ref());
+        let concerned = changed.zip(own).is_none_or(|(names, own)| names.contains(&own.to_ascii_lowercase()));
+        (is_one && concerned).then(|| vm.name_any())
+    };
+    for vm in each(&ctx.stores.vms, looks_through).into_iter().flatten() {
+        ctx.wake.up(Sleeper::Vm(namespace.clone(), vm));
     }
     for key in handle.copying() {
         ctx.wake.up(Sleeper::Request(key));

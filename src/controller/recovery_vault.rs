@@ -83,7 +83,7 @@ fn poll(object: &RecoveryVault) -> Poll {
 }
 
 fn facts(object: &RecoveryVault, handle: &VaultHandle) -> VaultFacts {
-    let items = handle.snapshot().items.map(|reading| match reading {
+    let items = handle.items().map(|reading| match reading {
         Reading::Known(items) => Reading::Known(items.len()),
         Reading::Absent => Reading::Absent,
         Reading::Unreadable(u) => Reading::Unreadable(u),

@@ -3,14 +3,14 @@
 use super::context::Context;
 use super::convert::status::{VmExtras, parse_signed, vm_status};
 use super::request::PassError;
-use super::stores::all;
+use super::stores::any;
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
 use crate::api::v1alpha1::{LastOperation, RecoveryVault, ReplicatedVm, RequestRef, SideSpec};
 use crate::domain::Reason;
 use crate::domain::around::SideSettings;
 use crate::domain::ids::{ItemKey, RequestKey, Step, same};
-use crate::domain::item::{Item, Naming, Obstacle, Sides, identify};
+use crate::domain::item::{Item, Naming, Obstacle, Sides, identify, is_named};
 use crate::domain::observed::{Reading, Vm};
 use crate::domain::record::{Finished, Outcome, Record};
 use crate::domain::request::Next;
@@ -118,12 +118,12 @@ fn objectives(vm: &ReplicatedVm) -> Objectives {
 }
 
 fn facts(ctx: &Context, vm: &ReplicatedVm, vault: Option<&RecoveryVault>, handle: Option<&VaultHandle>) -> VmFacts {
-    let items = match (vault, handle.map(VaultHandle::snapshot).and_then(|s| s.items)) {
+    let items = match (vault, handle.and_then(VaultHandle::items)) {
         (None, _) => Err(Obstacle::new(
             Reason::VaultNotFound,
             format!("There is no RecoveryVault {} in this namespace. Create it.", vm.spec.vault_ref.name),
         )),
-        (Some(_), Some(Reading::Known(items))) => Ok(Reading::Known(items.as_ref().clone())),
+        (Some(_), Some(Reading::Known(items))) => Ok(Reading::Known(items)),
         (Some(_), Some(Reading::Unreadable(u))) => Ok(Reading::Unreadable(u)),
         (Some(_), Some(Reading::Absent)) => Err(Obstacle::new(
             Reason::ItemNotFound,
@@ -161,10 +161,14 @@ fn claimed_twice(ctx: &Context, vm: &ReplicatedVm, handle: &VaultHandle, facts: 
     let Ok(Reading::Known(items)) = &facts.items else { return false };
     let Ok(item) = identify(items, &facts.naming, &facts.sides) else { return false };
     let (uid, vault) = (vm.uid(), handle.vault.lower());
-    all(&ctx.stores.vms).iter().filter(|other| other.uid() != uid).any(|other| {
-        let theirs = ctx.stores.vault_id(&other.namespace().unwrap_or_default(), &other.spec.vault_ref.name);
-        theirs.as_ref() == Some(&vault)
-            && identify(items, &naming(other), &sides(other)).is_ok_and(|found| same(&found.id, &item.id))
+    any(&ctx.stores.vms, |other| {
+        let (naming, sides) = (naming(other), sides(other));
+        // The first question is cheap and mostly answered with no: a vault has thousands of items and as many VMs.
+        is_named(item, &naming, &sides)
+            && other.uid() != uid
+            && ctx.stores.vault_id(&other.namespace().unwrap_or_default(), &other.spec.vault_ref.name).as_ref()
+                == Some(&vault)
+            && identify(items, &naming, &sides).is_ok_and(|found| same(&found.id, &item.id))
     })
 }
 

@@ -2,6 +2,8 @@
 //!
 //! It works by the request's key, not by its object: what is open is closed even when the object is gone.
 
+mod azure;
+
 use super::clock::Moment;
 use super::context::Context;
 use super::convert::request::{VerbOf, request_from};
@@ -9,22 +11,19 @@ use super::convert::status::{claimed_item_id, request_status};
 use super::records::{Held, RecordError};
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
-use super::{around, replicated_vm, request_decision, send};
+use super::{replicated_vm, request_decision, send};
 use crate::api::shorten;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::Reason;
-use crate::domain::decision::{Word, release};
-use crate::domain::ids::{ItemKey, RequestKey, Step, same};
+use crate::domain::ids::{ItemKey, RequestKey};
 use crate::domain::item::{Item, Obstacle};
-use crate::domain::job::{Job, JobId, Phase};
 use crate::domain::observed::{Adoption, Azure, Claim, Facts, Reading, Request, Vm};
 use crate::domain::record::Record;
 use crate::domain::request::{Decision, Effect, Next, Stage, decide, first_in_line, stage};
-use crate::domain::resolve::absent;
-use crate::domain::verb;
 use jiff::Timestamp;
 use kube::api::Api;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Why a pass did not come to its end; it is begun again.
@@ -38,62 +37,99 @@ pub enum PassError {
     Record(#[from] RecordError),
 }
 
+/// The ReplicatedVm that the request names, and the RecoveryVault that this one names, if it is there.
+struct NamedVm {
+    name: String,
+    vault: Option<String>,
+}
+
 /// What the cluster said, with what is needed to write back.
 struct Observed<K> {
     began: Moment,
     object: Option<K>,
-    vm_name: Option<String>,
+    vm: Option<NamedVm>,
     held: Option<Held>,
     handle: Option<Arc<VaultHandle>>,
     facts: Facts,
 }
 
-/// One pass over one request.
+/// One look at a request: what was seen, what was decided by it, and done.
+struct Pass<K> {
+    observed: Observed<K>,
+    azure: Azure,
+    decision: Decision,
+}
+
+/// One pass over one request; two where the first one froze the target.
 ///
 /// # Errors
 /// When the cluster could not be read or written; nothing is decided then.
 pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Next, PassError> {
-    let began = Moment::now();
-    let observed = observe::<K>(ctx, key, began).await?;
-    let azure = observe_azure(ctx, &observed).await;
-    let decision = decide(&observed.facts, &azure);
-    if let Some(handle) = &observed.handle {
-        handle.copies(key, decision.next == Next::OnItemNews);
-    }
-    act(ctx, &observed, &decision, &azure).await?;
-    report(ctx, &observed, &decision, &azure).await?;
-    if let (Stage::Blocked(obstacle, _), Some(vm)) = (stage(&observed.facts), &observed.vm_name)
+    let first = pass::<K>(ctx, key).await?;
+    let last = if let Effect::Claim(_) = first.decision.effect {
+        // All is looked at anew at once, while it is shown that the request was accepted.
+        let (shown, second) = tokio::join!(report(ctx, &first, false), pass::<K>(ctx, key));
+        let second = second?;
+        report(ctx, &second, true).await?;
+        shown?;
+        second
+    } else {
+        report(ctx, &first, false).await?;
+        first
+    };
+    if let (Stage::Blocked(obstacle, _), Some(vm)) = (stage(&last.observed.facts), &last.observed.vm)
         && obstacle.reason == Reason::RecordPending
     {
         // The record is the ReplicatedVm's to make.
-        ctx.wake.up(Sleeper::Vm(key.namespace.clone(), vm.clone()));
+        ctx.wake.up(Sleeper::Vm(key.namespace.clone(), vm.name.clone()));
     }
-    Ok(match decision.next {
+    Ok(match last.decision.next {
         // Where the installer wants more detail, it is looked for as often.
         Next::OnJobNews(after) => Next::OnJobNews(after.min(ctx.settings.task_detail_every)),
         next => next,
     })
 }
 
-/// Step 1: request, ReplicatedVm, RecoveryVault, claim and record, each by a fresh GET.
+/// Observes, decides and acts.
+async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, PassError> {
+    let began = Moment::now();
+    let observed = observe::<K>(ctx, key, began).await?;
+    let cluster = began.elapsed();
+    let azure = azure::observe(ctx, &observed.facts, observed.handle.as_deref()).await;
+    let read = began.elapsed();
+    let decision = decide(&observed.facts, &azure);
+    if let Some(handle) = &observed.handle {
+        handle.copies(key, decision.next == Next::OnItemNews);
+    }
+    act(ctx, &observed, &decision, &azure).await?;
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let (cluster_us, azure_us, act_us) = (micros(cluster), micros(read - cluster), micros(began.elapsed() - read));
+    tracing::debug!(request = %key, cluster_us, azure_us, act_us, "observed, decided and acted");
+    Ok(Pass { observed, azure, decision })
+}
+
+/// Step 1: request, ReplicatedVm, RecoveryVault, claim and record, each by a fresh GET; those that do not wait for
+/// another's answer at the same time.
 async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> Result<Observed<K>, PassError> {
     ctx.stores.ready().await;
     let api: Api<K> = Api::namespaced(ctx.kube.clone(), &key.namespace);
-    let object = api.get_opt(&key.name).await?;
+    let (object, claim, decisions) =
+        tokio::join!(api.get_opt(&key.name), ctx.records.claim(key), request_decision::on(ctx, key));
+    let (object, claim, decisions) = (object?, claim?, decisions?);
     let parsed = object.as_ref().map(|o| request_from(o, key)).transpose();
-    let claim = ctx.records.claim(key).await?;
     let vm_name = object.as_ref().map(|o| o.request_spec().replicated_vm.to_owned());
+    let claimed = claim.as_ref().map(Claim::item);
+    let (named, held) = tokio::join!(vm(ctx, &key.namespace, vm_name.as_deref()), record_of(ctx, claimed.as_ref()));
+    let (vm, vault) = named?;
     let vm = match &parsed {
         Err(invalid) => Err(Obstacle::new(Reason::InvalidSpec, format!("{invalid}. Create a new request."))),
-        Ok(_) => vm(ctx, &key.namespace, vm_name.as_deref()).await?,
+        Ok(_) => vm,
     };
-    let item = claim.as_ref().map(Claim::item).or_else(|| vm.as_ref().ok().map(Vm::item_key));
-    let held = match &item {
-        Some(item) => ctx.records.read(item).await?,
-        None => None,
+    let held = match (&claimed, &vm) {
+        (None, Ok(vm)) => record_of(ctx, Some(&vm.item_key())).await?,
+        _ => held?,
     };
     let request: Option<Request> = parsed.ok().flatten();
-    let decisions = request_decision::on(ctx, key).await?;
     let facts = Facts {
         key: key.clone(),
         claim,
@@ -107,35 +143,46 @@ async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> R
         limits: ctx.settings.limits,
         adoption: Adoption::Unknown,
     };
-    let handle = handle(ctx, &facts, vm_name.as_deref()).await?;
-    let adoption = handle.as_ref().map_or(Adoption::Unknown, |h| adoption(ctx, h, facts.record.as_ref()));
+    let vm = vm_name.map(|name| NamedVm { name, vault });
+    let handle = handle(ctx, &facts, vm.as_ref());
+    let adoption = handle.as_ref().map_or(Adoption::Unknown, |h| azure::adoption(ctx, h, &facts));
     let facts = Facts { adoption, ..facts };
-    Ok(Observed { began, object, vm_name, held, handle, facts })
+    Ok(Observed { began, object, vm, held, handle, facts })
 }
 
+async fn record_of(ctx: &Context, item: Option<&ItemKey>) -> Result<Option<Held>, RecordError> {
+    match item {
+        Some(item) => ctx.records.read(item).await,
+        None => Ok(None),
+    }
+}
+
+/// A ReplicatedVm as a request's target, and the RecoveryVault that it names.
+type Target = (Result<Vm, Obstacle>, Option<String>);
+
 /// The ReplicatedVm that the request names, resolved by the observer's list.
-async fn vm(ctx: &Context, namespace: &str, name: Option<&str>) -> Result<Result<Vm, Obstacle>, PassError> {
+async fn vm(ctx: &Context, namespace: &str, name: Option<&str>) -> Result<Target, PassError> {
     let Some(name) = name else {
-        return Ok(Err(Obstacle::new(Reason::VmNotFound, "The request's object is gone.")));
+        return Ok((Err(Obstacle::new(Reason::VmNotFound, "The request's object is gone.")), None));
     };
     let api: Api<ReplicatedVm> = Api::namespaced(ctx.kube.clone(), namespace);
     let Some(object) = api.get_opt(name).await? else {
         let text = format!(
             "There is no ReplicatedVm {name} in the namespace {namespace}. Create it, or create a new request that names another."
         );
-        return Ok(Err(Obstacle::new(Reason::VmNotFound, text)));
+        return Ok((Err(Obstacle::new(Reason::VmNotFound, text)), None));
     };
-    Ok(replicated_vm::for_request(ctx, &object).await?)
+    let target = replicated_vm::for_request(ctx, &object).await?;
+    Ok((target, Some(object.spec.vault_ref.name)))
 }
 
 /// The view through which Azure is read: the VM's own for what may be sent, any of the vault for closing what is open.
-async fn handle(ctx: &Context, facts: &Facts, vm_name: Option<&str>) -> Result<Option<Arc<VaultHandle>>, PassError> {
+fn handle(ctx: &Context, facts: &Facts, vm: Option<&NamedVm>) -> Option<Arc<VaultHandle>> {
     if let Stage::Verify(_) | Stage::Claim(_) = stage(facts) {
-        let api: Api<ReplicatedVm> = Api::namespaced(ctx.kube.clone(), &facts.key.namespace);
-        let object = api.get_opt(vm_name.unwrap_or_default()).await?;
-        return Ok(object.and_then(|vm| ctx.vaults.get(&(facts.key.namespace.clone(), vm.spec.vault_ref.name))));
+        let vault = vm?.vault.clone()?;
+        return ctx.vaults.get(&(facts.key.namespace.clone(), vault));
     }
-    Ok(facts.record.as_ref().and_then(|record| ctx.vaults.of_vault(&record.vault_id, &facts.key.namespace)))
+    facts.record.as_ref().and_then(|record| ctx.vaults.of_vault(&record.vault_id, &facts.key.namespace))
 }
 
 /// Who is served before `key`, of the requests that name the same ReplicatedVm and have not ended.
@@ -144,183 +191,6 @@ fn ahead(ctx: &Context, key: &RequestKey, vm: Option<&str>, record: Option<&Reco
     let ended = |k: &RequestKey| record.and_then(|r| r.consumed(k)).is_some_and(|c| c.result.is_some());
     let pending = all.iter().filter(|w| w.key == *key || !(w.ended || ended(&w.key)));
     first_in_line(pending.map(|w| (&w.key, w.priority, w.created)), key).cloned()
-}
-
-/// Reads from Azure what the stage needs, and nothing else.
-async fn observe_azure<K>(ctx: &Context, observed: &Observed<K>) -> Azure {
-    let facts = &observed.facts;
-    let Some(handle) = &observed.handle else { return Azure::default() };
-    let mut azure = match stage(facts) {
-        Stage::Verify(step) => verify(handle, facts, step).await,
-        Stage::Follow(job) => follow(ctx, handle, facts, &job).await,
-        Stage::Resolve => resolve(ctx, handle, facts).await,
-        Stage::Conclude(..) => {
-            drop(handle.fresh_jobs().await);
-            Azure::default()
-        }
-        _ => Azure::default(),
-    };
-    azure.now = handle.time.now();
-    azure
-}
-
-async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
-    let Ok(vm) = &facts.vm else { return Azure::default() };
-    let choice = facts.request.as_ref().and_then(|r| r.verb.point_choice(step)).is_some_and(|c| c.needs_list());
-    let points = async { if choice { Some(handle.recovery_points(&vm.item.id).await) } else { None } };
-    let (item, points, jobs) = tokio::join!(handle.item(&vm.item.id), points, handle.fresh_jobs());
-    if item == Reading::Absent {
-        // It may have moved to the other fabric: the list says where.
-        handle.kick.notify_one();
-    }
-    let target = item.known().map_or_else(|| vm.item.friendly_name.clone(), |i| i.friendly_name.clone());
-    let wanted = item.known().zip(facts.request.as_ref()).and_then(|(i, r)| Some((i, r.verb.wanted(i, vm)?)));
-    let around = match &wanted {
-        Some((item, wanted)) => Some(around::around(handle, item, wanted).await),
-        None => None,
-    };
-    let until = facts.request.as_ref().map(|r| r.valid_until);
-    let since = until.and_then(|t| t.checked_sub(facts.limits.max_validity).ok());
-    Azure {
-        item: Some(item),
-        points,
-        jobs: Some(detailed(handle, jobs, step, &target, since).await),
-        around,
-        ..Azure::default()
-    }
-}
-
-/// The jobs that may be this step's own, read once each; the others as the list has them.
-async fn detailed(
-    handle: &VaultHandle,
-    jobs: Reading<Arc<Vec<Job>>>,
-    step: Step,
-    target: &str,
-    since: Option<Timestamp>,
-) -> Reading<Vec<Job>> {
-    let jobs = match jobs {
-        Reading::Known(jobs) => jobs,
-        Reading::Absent => return Reading::Absent,
-        Reading::Unreadable(u) => return Reading::Unreadable(u),
-    };
-    let mut all = Vec::with_capacity(jobs.len());
-    for job in jobs.iter() {
-        let recent = since.is_none_or(|since| job.started.is_none_or(|start| start >= since));
-        let candidate = recent && job.may_be(verb::row(step).scenario, target);
-        let known = handle.known_detail(&job.id).map(|(_, detail)| detail);
-        let told = known.filter(|d| d.client_request_id.is_some() && (d.phase == job.phase || !candidate));
-        all.push(match told {
-            Some(d) => Job { client_request_id: d.client_request_id, moved_to: d.moved_to, ..job.clone() },
-            None if candidate => handle.job(&job.id).await.known().cloned().unwrap_or_else(|| job.clone()),
-            None => job.clone(),
-        });
-    }
-    Reading::Known(all)
-}
-
-/// The followed job: its state from the observer's list, its detail now and then, its end and cause by a GET.
-async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) -> Azure {
-    handle.follow(id, &facts.key);
-    let listed = handle.snapshot().jobs.get(id).cloned();
-    let detail = handle.known_detail(id);
-    let fresh = match (&listed, &detail) {
-        (_, Some((_, job))) if job.phase.is_terminal() => false,
-        (Some(job), _) if job.phase.is_terminal() => true,
-        (_, Some((age, _))) => *age >= ctx.settings.task_detail_every,
-        (_, None) => true,
-    };
-    let job = match detail {
-        Some((_, job)) if !fresh => Reading::Known(job),
-        _ => handle.job(id).await,
-    };
-    saw_adoption(handle, facts, &job);
-    if !job.known().is_some_and(|j| j.phase.is_terminal()) {
-        return Azure { job: Some(job), ..Azure::default() };
-    }
-    handle.ended(id);
-    let job = with_cause(handle, job).await;
-    let moved_to = job.known().and_then(|j| j.moved_to.clone());
-    let Some(path) = moved_to.or_else(|| item_path(handle, facts)) else {
-        return Azure { job: Some(job), ..Azure::default() };
-    };
-    let step = facts.record.as_ref().and_then(|r| r.intent.as_ref()).map(|i| i.step);
-    let points = async {
-        if step.is_some_and(|s| verb::row(s).from_point) { Some(handle.recovery_points(&path).await) } else { None }
-    };
-    let (item, points) = tokio::join!(handle.item(&path), points);
-    Azure { job: Some(job), item: Some(item), points, ..Azure::default() }
-}
-
-/// A failed job with the errors of the jobs that did its work: the cause is theirs. While one of them cannot be read, the
-/// job counts as not read in full.
-async fn with_cause(handle: &VaultHandle, job: Reading<Job>) -> Reading<Job> {
-    let Reading::Known(mut job) = job else { return job };
-    if job.phase != Phase::Failed {
-        return Reading::Known(job);
-    }
-    for child in job.children.clone().iter().take(MAX_CHILDREN) {
-        match handle.job(child).await {
-            Reading::Known(child) => job.errors.extend(child.cause().cloned()),
-            Reading::Unreadable(_) => job.detailed = false,
-            Reading::Absent => {}
-        }
-    }
-    Reading::Known(job)
-}
-
-/// A job of one item has one job below it.
-const MAX_CHILDREN: usize = 4;
-
-/// Notes whether the job carries the id of the call that made it: what a second attempt will have to rest on.
-fn saw_adoption(handle: &VaultHandle, facts: &Facts, job: &Reading<Job>) {
-    let intent = facts.record.as_ref().and_then(|r| r.intent.as_ref());
-    if let (Some(intent), Some(job)) = (intent, job.known().filter(|j| j.detailed)) {
-        let carried = job.client_request_id.as_ref().is_some_and(|id| same(id, &intent.client_request_id));
-        handle.saw_adoption(intent.step, carried);
-    }
-}
-
-async fn resolve(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Azure {
-    let Some(intent) = facts.record.as_ref().and_then(|r| r.intent.as_ref()) else { return Azure::default() };
-    let since_intent = ctx.intents.age(&intent.nonce);
-    let path = item_path(handle, facts);
-    let item = async {
-        match &path {
-            Some(path) => Some(handle.item(path).await),
-            None => None,
-        }
-    };
-    let (item, jobs) = tokio::join!(item, handle.fresh_jobs());
-    let name = item.as_ref().and_then(Reading::known).map(|i| i.friendly_name.clone());
-    let listed = facts.record.as_ref().and_then(|r| handle.listed_item(&r.item_name)).map(|i| i.friendly_name);
-    let target = name.or(listed).unwrap_or_default();
-    let since = intent.t0.and_then(|t0| t0.checked_sub(std::time::Duration::from_secs(3600)).ok());
-    let jobs = detailed(handle, jobs, intent.step, &target, since).await;
-    let job = match release(&facts.decisions, intent).map(|d| &d.word) {
-        Some(Word::Happened { job, .. }) => Some(handle.job(job).await),
-        _ => None,
-    };
-    let seen = Azure { item, jobs: Some(jobs), job, since_intent, ..Azure::default() };
-    let absent_for = ctx.intents.looked(&intent.nonce, absent(facts, &seen));
-    Azure { absent_for, ..seen }
-}
-
-/// What is known of the vault's jobs for the step of the open intent: seen by this process, or by one before it.
-fn adoption(ctx: &Context, handle: &VaultHandle, record: Option<&Record>) -> Adoption {
-    let Some(step) = record.and_then(|r| r.intent.as_ref()).map(|i| i.step) else { return Adoption::Unknown };
-    let before = ctx.stores.adoption(&handle.key, step);
-    match (handle.adoption().get(&step), before) {
-        (Some(false), _) | (_, Adoption::Contradicted) => Adoption::Contradicted,
-        (Some(true), _) | (_, Adoption::Confirmed) => Adoption::Confirmed,
-        (None, Adoption::Unknown) => Adoption::Unknown,
-    }
-}
-
-/// Where the record's item is now.
-fn item_path(handle: &VaultHandle, facts: &Facts) -> Option<String> {
-    let record = facts.record.as_ref()?;
-    let named = facts.vm.as_ref().ok().filter(|vm| vm.item_key() == ItemKey::new(&record.vault_id, &record.item_name));
-    named.map(|vm| vm.item.id.clone()).or_else(|| handle.listed_item(&record.item_name).map(|i| i.id))
 }
 
 /// Does the one thing that was decided.
@@ -354,7 +224,7 @@ fn settled<K>(ctx: &Context, observed: &Observed<K>, before: &Record, after: &Re
         return;
     }
     let namespace = &observed.facts.key.namespace;
-    let Some(vm) = &observed.vm_name else { return };
+    let Some(vm) = observed.vm.as_ref().map(|vm| &vm.name) else { return };
     ctx.wake.up(Sleeper::Vm(namespace.clone(), vm.clone()));
     for waiting in ctx.stores.requests_of(namespace, vm).into_iter().filter(|w| !w.ended && w.key != observed.facts.key)
     {
@@ -362,13 +232,9 @@ fn settled<K>(ctx: &Context, observed: &Observed<K>, before: &Record, after: &Re
     }
 }
 
-/// Writes the status and publishes the transitions.
-async fn report<K: VerbOf>(
-    ctx: &Context,
-    observed: &Observed<K>,
-    decision: &Decision,
-    azure: &Azure,
-) -> Result<(), PassError> {
+/// Writes the status and publishes the transitions; after another write of the same status, without a look at the old.
+async fn report<K: VerbOf>(ctx: &Context, pass: &Pass<K>, again: bool) -> Result<(), PassError> {
+    let Pass { observed, azure, decision } = pass;
     let Some(object) = &observed.object else { return Ok(()) };
     let old = object.request_status();
     let item = azure
@@ -380,7 +246,7 @@ async fn report<K: VerbOf>(
     let id = claimed_item_id(observed.facts.claim.as_ref(), item.map(|i: &Item| i));
     let mut status = request_status(&view, id, old, object.meta().generation, Timestamp::now());
     shorten(&mut status);
-    if ctx.reporter.status(object, old, &status).await? {
+    if ctx.reporter.status(object, old.filter(|_| !again), &status).await? {
         let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();
         ctx.reporter.transitions(object, before, &view.conditions).await;
         if let Some(ready) = view.conditions.first() {

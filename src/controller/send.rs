@@ -51,10 +51,12 @@ pub(super) async fn send(
     }
     let window = Window(Moment::now());
     let Some(open) = write_intent(ctx, held, &record).await? else { return Ok(()) };
+    let calling = Moment::now();
     let sent = call_once(handle, &mutation, &id, &window).await;
+    let call_us = u64::try_from(calling.elapsed().as_micros()).unwrap_or(u64::MAX);
     let outcome = outcome(sent);
     ctx.metrics.call(step.as_str(), label(&outcome));
-    tracing::info!(step = step.as_str(), item = %item.name, client_request_id = %id, outcome = ?outcome, "called Azure");
+    tracing::info!(step = step.as_str(), item = %item.name, client_request_id = %id, outcome = ?outcome, call_us, "called Azure");
     write_outcome(ctx, open, outcome).await;
     Ok(())
 }

@@ -23,7 +23,7 @@ pub fn waiting_of<K: Request>(kind: Kind, caches: Caches<K>) -> RequestCache
 where
     DeserializeGuard<K>: kube::runtime::reflector::Lookup<DynamicType = ()>,
 {
-    Box::new(move || all(&caches).iter().map(|request| waiting(request, kind)).collect())
+    Box::new(move || each(&caches, |request| waiting(request, kind)))
 }
 
 /// All caches.
@@ -54,13 +54,22 @@ pub struct Waiting {
     pub ended: bool,
 }
 
-/// Every readable object of the caches.
-pub fn all<K: Clone + 'static>(caches: &Caches<K>) -> Vec<K>
+/// What `made` makes of every readable object of the caches, without copies of the objects.
+pub fn each<K, T>(caches: &Caches<K>, made: impl Fn(&K) -> T) -> Vec<T>
 where
+    K: Clone + 'static,
     DeserializeGuard<K>: kube::runtime::reflector::Lookup<DynamicType = ()>,
 {
     let objects = caches.iter().flat_map(Store::state);
-    objects.filter_map(|guard: Arc<DeserializeGuard<K>>| guard.0.as_ref().ok().cloned()).collect()
+    objects.filter_map(|guard: Arc<DeserializeGuard<K>>| guard.0.as_ref().ok().map(&made)).collect()
+}
+
+/// Whether any readable object of the caches is so.
+pub fn any<K: Clone + 'static>(caches: &Caches<K>, is_so: impl Fn(&K) -> bool) -> bool
+where
+    DeserializeGuard<K>: kube::runtime::reflector::Lookup<DynamicType = ()>,
+{
+    caches.iter().flat_map(Store::state).any(|guard| guard.0.as_ref().is_ok_and(&is_so))
 }
 
 impl Stores {
@@ -74,18 +83,21 @@ impl Stores {
 
     /// ARM id of the vault that a RecoveryVault stands for, lower-cased.
     pub fn vault_id(&self, namespace: &str, name: &str) -> Option<String> {
-        let vaults = all(&self.vaults);
-        let vault = vaults.iter().find(|v| v.namespace().as_deref() == Some(namespace) && v.name_any() == name)?;
-        let id = VaultId::new(&vault.spec.subscription_id, &vault.spec.resource_group, &vault.spec.name);
-        id.ok().map(|id| id.lower())
+        let named = |v: &RecoveryVault| {
+            let is_it = v.namespace().as_deref() == Some(namespace) && v.name_any() == name;
+            is_it.then(|| VaultId::new(&v.spec.subscription_id, &v.spec.resource_group, &v.spec.name).ok()).flatten()
+        };
+        each(&self.vaults, named).into_iter().flatten().next().map(|id| id.lower())
     }
 
     /// What the RecoveryVault's status keeps of its jobs for a step.
     pub fn adoption(&self, key: &(String, String), step: Step) -> Adoption {
-        let vaults = all(&self.vaults);
-        let vault = vaults.iter().find(|v| v.namespace().as_ref() == Some(&key.0) && v.name_any() == key.1);
-        let known = vault.and_then(|v| v.status.as_ref()).map(|s| s.adoption.as_slice()).unwrap_or_default();
-        match known.iter().find(|a| a.step == step_object(step)).map(|a| a.state) {
+        let kept = |v: &RecoveryVault| {
+            let is_it = v.namespace().as_ref() == Some(&key.0) && v.name_any() == key.1;
+            let known = v.status.as_ref().filter(|_| is_it)?.adoption.iter().find(|a| a.step == step_object(step))?;
+            Some(known.state)
+        };
+        match each(&self.vaults, kept).into_iter().flatten().next() {
             Some(AdoptionState::Confirmed) => Adoption::Confirmed,
             Some(AdoptionState::Contradicted) => Adoption::Contradicted,
             Some(AdoptionState::Unknown) | None => Adoption::Unknown,

@@ -95,6 +95,16 @@ impl VaultHandle {
         self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The items as the observer last saw them, without a copy.
+    pub fn items(&self) -> Option<Reading<Arc<Vec<Item>>>> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).items.clone()
+    }
+
+    /// The job of that id as last listed.
+    pub fn listed_job(&self, id: &JobId) -> Option<Job> {
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).jobs.get(id).cloned()
+    }
+
     /// The vault's region, once it was read.
     pub fn location(&self) -> Option<&str> {
         self.location.get().map(String::as_str)
@@ -121,9 +131,8 @@ impl VaultHandle {
 
     /// The item of that name as last listed.
     pub fn listed_item(&self, name: &str) -> Option<Item> {
-        let snapshot = self.snapshot();
-        let items = snapshot.items.as_ref().and_then(Reading::known)?;
-        items.iter().find(|item| same(&item.name, name)).cloned()
+        let items = self.items()?;
+        items.known()?.iter().find(|item| same(&item.name, name)).cloned()
     }
 
     /// Lists the items of the vault, all pages, and remembers them.

@@ -10,6 +10,7 @@ use super::point::Point;
 use super::record::{Owner, Record};
 use super::verb::Verb;
 use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -193,4 +194,44 @@ pub struct Azure {
 /// The hash by which a spec is recognised: of its canonical JSON.
 pub fn spec_hash(canonical_json: &str) -> String {
     hex_sha256(canonical_json.as_bytes())
+}
+
+/// Names, in lower case, of the items of a vault that differ between two lists in more than the lag that was measured;
+/// `None` when these are not lists of the same items.
+pub fn changed(before: &[Item], after: &[Item]) -> Option<BTreeSet<String>> {
+    let unmeasured = |item: &Item| Item { rpo_seconds: None, rpo_at: None, ..item.clone() };
+    let known: BTreeMap<&str, &Item> = before.iter().map(|item| (item.id.as_str(), item)).collect();
+    let mut names = BTreeSet::new();
+    for item in after {
+        let was = known.get(item.id.as_str())?;
+        if unmeasured(was) != unmeasured(item) {
+            names.insert(item.name.to_ascii_lowercase());
+        }
+    }
+    (before.len() == after.len()).then_some(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(name: &str, state: &str, rpo: u64) -> Item {
+        Item {
+            id: format!("/{name}"),
+            name: name.into(),
+            protection_state: state.into(),
+            rpo_seconds: Some(rpo),
+            ..Item::default()
+        }
+    }
+
+    #[test]
+    fn news_is_what_changed_but_for_the_lag_and_other_items_are_news_to_all() {
+        let before = [item("A", "Protected", 1), item("B", "Protected", 1)];
+        let names = |after: &[Item]| changed(&before, after).map(|names| names.into_iter().collect::<Vec<_>>());
+        assert_eq!(names(&[item("A", "Protected", 2), item("B", "Protected", 3)]), Some(vec![]));
+        assert_eq!(names(&[item("B", "Failing", 1), item("A", "Protected", 1)]), Some(vec!["b".to_owned()]));
+        assert_eq!(names(&[item("A", "Protected", 1)]), None);
+        assert_eq!(names(&[item("A", "Protected", 1), item("C", "Protected", 1)]), None);
+    }
 }

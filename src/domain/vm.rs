@@ -6,6 +6,7 @@ use super::condition::{Condition, ConditionType, Standing, Truth, trio};
 use super::item::{Direction, Item, Naming, Obstacle, Side, Sides, active_side, identify};
 use super::observed::Reading;
 use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
 
 /// The goals of `spec.objectives` that conditions are judged by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub struct VmFacts {
     /// The goals.
     pub objectives: Objectives,
     /// The vault's items, by the observer's last full list.
-    pub items: Result<Reading<Vec<Item>>, Obstacle>,
+    pub items: Result<Reading<Arc<Vec<Item>>>, Obstacle>,
     /// Name and life cycle of the item that was shown before.
     pub before: Option<(String, Option<String>)>,
     /// How certain a disappearance is.

@@ -41,7 +41,18 @@ pub struct Operator {
 impl Operator {
     /// Starts one, and returns when it says that it is ready.
     pub async fn start(options: OperatorOptions) -> Result<Self> {
-        let mut process = command(&options)?.start()?;
+        let program = command(&options)?;
+        Self::ready(options, program).await
+    }
+
+    /// The same with another filter of its log, in the form of `RUST_LOG`. A restart goes back to the usual one.
+    pub async fn start_logging(options: OperatorOptions, filter: &str) -> Result<Self> {
+        let program = command(&options)?.env("RUST_LOG", filter);
+        Self::ready(options, program).await
+    }
+
+    async fn ready(options: OperatorOptions, program: Program<'static>) -> Result<Self> {
+        let mut process = program.start()?;
         let ready = process.wait_for_line(START_DEADLINE, "line of JSON with message \"ready\"", ready_line).await?;
         let field = |name: &str| {
             ready[name]

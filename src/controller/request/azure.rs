@@ -1,0 +1,192 @@
+//! What a request's pass reads from Azure, by the stage it is in.
+
+use crate::controller::around;
+use crate::controller::context::Context;
+use crate::controller::vaults::VaultHandle;
+use crate::domain::decision::{Word, release};
+use crate::domain::ids::{ItemKey, Step, same};
+use crate::domain::job::{Job, JobId, Phase};
+use crate::domain::observed::{Adoption, Azure, Facts, Reading};
+use crate::domain::request::{Stage, stage};
+use crate::domain::resolve::absent;
+use crate::domain::verb;
+use jiff::Timestamp;
+use std::sync::Arc;
+
+/// Reads from Azure what the stage needs, and nothing else.
+pub(super) async fn observe(ctx: &Context, facts: &Facts, handle: Option<&VaultHandle>) -> Azure {
+    let Some(handle) = handle else { return Azure::default() };
+    let mut azure = match stage(facts) {
+        Stage::Verify(step) => verify(handle, facts, step).await,
+        Stage::Follow(job) => follow(ctx, handle, facts, &job).await,
+        Stage::Resolve => resolve(ctx, handle, facts).await,
+        Stage::Conclude(..) => {
+            drop(handle.fresh_jobs().await);
+            Azure::default()
+        }
+        _ => Azure::default(),
+    };
+    azure.now = handle.time.now();
+    azure
+}
+
+async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
+    let Ok(vm) = &facts.vm else { return Azure::default() };
+    let choice = facts.request.as_ref().and_then(|r| r.verb.point_choice(step)).is_some_and(|c| c.needs_list());
+    let points = async { if choice { Some(handle.recovery_points(&vm.item.id).await) } else { None } };
+    let (item, points, jobs) = tokio::join!(handle.item(&vm.item.id), points, handle.fresh_jobs());
+    if item == Reading::Absent {
+        // It may have moved to the other fabric: the list says where.
+        handle.kick.notify_one();
+    }
+    let target = item.known().map_or_else(|| vm.item.friendly_name.clone(), |i| i.friendly_name.clone());
+    let wanted = item.known().zip(facts.request.as_ref()).and_then(|(i, r)| Some((i, r.verb.wanted(i, vm)?)));
+    let around = match &wanted {
+        Some((item, wanted)) => Some(around::around(handle, item, wanted).await),
+        None => None,
+    };
+    let until = facts.request.as_ref().map(|r| r.valid_until);
+    let since = until.and_then(|t| t.checked_sub(facts.limits.max_validity).ok());
+    Azure {
+        item: Some(item),
+        points,
+        jobs: Some(detailed(handle, jobs, step, &target, since).await),
+        around,
+        ..Azure::default()
+    }
+}
+
+/// The jobs that may be this step's own, read once each; the others as the list has them.
+async fn detailed(
+    handle: &VaultHandle,
+    jobs: Reading<Arc<Vec<Job>>>,
+    step: Step,
+    target: &str,
+    since: Option<Timestamp>,
+) -> Reading<Vec<Job>> {
+    let jobs = match jobs {
+        Reading::Known(jobs) => jobs,
+        Reading::Absent => return Reading::Absent,
+        Reading::Unreadable(u) => return Reading::Unreadable(u),
+    };
+    let mut all = Vec::with_capacity(jobs.len());
+    for job in jobs.iter() {
+        let recent = since.is_none_or(|since| job.started.is_none_or(|start| start >= since));
+        let candidate = recent && job.may_be(verb::row(step).scenario, target);
+        let known = handle.known_detail(&job.id).map(|(_, detail)| detail);
+        let told = known.filter(|d| d.client_request_id.is_some() && (d.phase == job.phase || !candidate));
+        all.push(match told {
+            Some(d) => Job { client_request_id: d.client_request_id, moved_to: d.moved_to, ..job.clone() },
+            None if candidate => handle.job(&job.id).await.known().cloned().unwrap_or_else(|| job.clone()),
+            None => job.clone(),
+        });
+    }
+    Reading::Known(all)
+}
+
+/// The followed job: its state from the observer's list, its detail now and then, its end and cause by a GET.
+async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) -> Azure {
+    handle.follow(id, &facts.key);
+    let listed = handle.listed_job(id);
+    let detail = handle.known_detail(id);
+    let fresh = match (&listed, &detail) {
+        (_, Some((_, job))) if job.phase.is_terminal() => false,
+        (Some(job), _) if job.phase.is_terminal() => true,
+        (_, Some((age, _))) => *age >= ctx.settings.task_detail_every,
+        (_, None) => true,
+    };
+    let job = match detail {
+        Some((_, job)) if !fresh => Reading::Known(job),
+        _ => handle.job(id).await,
+    };
+    saw_adoption(handle, facts, &job);
+    if !job.known().is_some_and(|j| j.phase.is_terminal()) {
+        return Azure { job: Some(job), ..Azure::default() };
+    }
+    handle.ended(id);
+    let job = with_cause(handle, job).await;
+    let moved_to = job.known().and_then(|j| j.moved_to.clone());
+    let Some(path) = moved_to.or_else(|| item_path(handle, facts)) else {
+        return Azure { job: Some(job), ..Azure::default() };
+    };
+    let step = facts.record.as_ref().and_then(|r| r.intent.as_ref()).map(|i| i.step);
+    let points = async {
+        if step.is_some_and(|s| verb::row(s).from_point) { Some(handle.recovery_points(&path).await) } else { None }
+    };
+    let (item, points) = tokio::join!(handle.item(&path), points);
+    Azure { job: Some(job), item: Some(item), points, ..Azure::default() }
+}
+
+/// A failed job with the errors of the jobs that did its work: the cause is theirs. While one of them cannot be read, the
+/// job counts as not read in full.
+async fn with_cause(handle: &VaultHandle, job: Reading<Job>) -> Reading<Job> {
+    let Reading::Known(mut job) = job else { return job };
+    if job.phase != Phase::Failed {
+        return Reading::Known(job);
+    }
+    for child in job.children.clone().iter().take(MAX_CHILDREN) {
+        match handle.job(child).await {
+            Reading::Known(child) => job.errors.extend(child.cause().cloned()),
+            Reading::Unreadable(_) => job.detailed = false,
+            Reading::Absent => {}
+        }
+    }
+    Reading::Known(job)
+}
+
+/// A job of one item has one job below it.
+const MAX_CHILDREN: usize = 4;
+
+/// Notes whether the job carries the id of the call that made it: what a second attempt will have to rest on.
+fn saw_adoption(handle: &VaultHandle, facts: &Facts, job: &Reading<Job>) {
+    let intent = facts.record.as_ref().and_then(|r| r.intent.as_ref());
+    if let (Some(intent), Some(job)) = (intent, job.known().filter(|j| j.detailed)) {
+        let carried = job.client_request_id.as_ref().is_some_and(|id| same(id, &intent.client_request_id));
+        handle.saw_adoption(intent.step, carried);
+    }
+}
+
+async fn resolve(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Azure {
+    let Some(intent) = facts.record.as_ref().and_then(|r| r.intent.as_ref()) else { return Azure::default() };
+    let since_intent = ctx.intents.age(&intent.nonce);
+    let path = item_path(handle, facts);
+    let item = async {
+        match &path {
+            Some(path) => Some(handle.item(path).await),
+            None => None,
+        }
+    };
+    let (item, jobs) = tokio::join!(item, handle.fresh_jobs());
+    let name = item.as_ref().and_then(Reading::known).map(|i| i.friendly_name.clone());
+    let listed = facts.record.as_ref().and_then(|r| handle.listed_item(&r.item_name)).map(|i| i.friendly_name);
+    let target = name.or(listed).unwrap_or_default();
+    let since = intent.t0.and_then(|t0| t0.checked_sub(std::time::Duration::from_secs(3600)).ok());
+    let jobs = detailed(handle, jobs, intent.step, &target, since).await;
+    let job = match release(&facts.decisions, intent).map(|d| &d.word) {
+        Some(Word::Happened { job, .. }) => Some(handle.job(job).await),
+        _ => None,
+    };
+    let seen = Azure { item, jobs: Some(jobs), job, since_intent, ..Azure::default() };
+    let absent_for = ctx.intents.looked(&intent.nonce, absent(facts, &seen));
+    Azure { absent_for, ..seen }
+}
+
+/// What is known of the vault's jobs for the step of the open intent: seen by this process, or by one before it.
+pub(super) fn adoption(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Adoption {
+    let Some(step) = facts.record.as_ref().and_then(|r| r.intent.as_ref()).map(|i| i.step) else {
+        return Adoption::Unknown;
+    };
+    let before = ctx.stores.adoption(&handle.key, step);
+    match (handle.adoption().get(&step), before) {
+        (Some(false), _) | (_, Adoption::Contradicted) => Adoption::Contradicted,
+        (Some(true), _) | (_, Adoption::Confirmed) => Adoption::Confirmed,
+        (None, Adoption::Unknown) => Adoption::Unknown,
+    }
+}
+
+/// Where the record's item is now.
+fn item_path(handle: &VaultHandle, facts: &Facts) -> Option<String> {
+    let record = facts.record.as_ref()?;
+    let named = facts.vm.as_ref().ok().filter(|vm| vm.item_key() == ItemKey::new(&record.vault_id, &record.item_name));
+    named.map(|vm| vm.item.id.clone()).or_else(|| handle.listed_item(&record.item_name).map(|i| i.id))
+}
