@@ -31,6 +31,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
     ctx.stores.ready().await;
     handle.read_location().await;
     let (mut items_due, mut kicked) = (Instant::now(), false);
+    let mut next_jobs = None;
     loop {
         if !exists(&ctx, &handle) {
             ctx.vaults.remove(&handle.key);
@@ -45,7 +46,9 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
             items_due = items_due.min(Instant::now() + poll.active);
         }
         let active = !handle.followers().is_empty();
-        let jobs_due = if active { Instant::now() + poll.active } else { items_due };
+        // Counted from the last look at the jobs: a stream of newly followed ones must not put it off again and again.
+        next_jobs = active.then(|| next_jobs.unwrap_or_else(|| Instant::now() + poll.active));
+        let jobs_due = next_jobs.unwrap_or(items_due);
         tokio::select! {
             () = handle.stop.cancelled() => return,
             () = handle.kick.notified() => (items_due, kicked) = (Instant::now(), true),
@@ -53,6 +56,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
             () = tokio::time::sleep_until(jobs_due.min(items_due)) => {
                 if active && Instant::now() >= jobs_due {
                     jobs(&ctx, &handle).await;
+                    next_jobs = None;
                 }
             }
         }
