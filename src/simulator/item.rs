@@ -227,9 +227,11 @@ impl Item {
 
     /// Recovery points in the order of the list; none once committed.
     pub(crate) fn points(&self, now: Timestamp) -> Vec<Point> {
-        if self.course.state == State::Committed {
-            return Vec::new();
-        }
+        if self.course.state == State::Committed { Vec::new() } else { self.kept_points(now) }
+    }
+
+    /// The points as they are before a commit deletes them.
+    pub(crate) fn kept_points(&self, now: Timestamp) -> Vec<Point> {
         let mut points = self.series().at(now);
         points.extend(self.course.made_points.iter().cloned());
         points
@@ -279,7 +281,7 @@ const FIRST_POINT: Stage = Stage {
     ..COPYING
 };
 
-const PROTECTED: Stage = Stage {
+pub(crate) const PROTECTED: Stage = Stage {
     protection: "Protected",
     description: "Protected",
     vm_protection: "Protected",
@@ -297,7 +299,7 @@ const FAILOVER_FAILED: Stage = Stage {
     ..PROTECTED
 };
 
-const COMMIT_PENDING: Stage = Stage {
+pub(crate) const COMMIT_PENDING: Stage = Stage {
     protection: "UnplannedFailoverCommitPendingStatesBegin",
     description: "Failover completed",
     vm_protection: "UnplannedFailoverCommitPendingStatesBegin",
@@ -307,7 +309,7 @@ const COMMIT_PENDING: Stage = Stage {
     settled: true,
 };
 
-const COMMITTED: Stage = Stage {
+pub(crate) const COMMITTED: Stage = Stage {
     protection: "UnplannedFailoverCommitted",
     description: "Failover committed",
     vm_protection: "UnplannedFailoverCommitted",
