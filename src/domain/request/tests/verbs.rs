@@ -11,6 +11,7 @@ use super::super::super::record::{End, Outcome, Record};
 use super::super::super::verb::Call;
 use super::super::{Effect, decide};
 use super::fixture::*;
+use jiff::SignedDuration;
 
 fn failback() -> Failover {
     Failover { direction: Direction::RecoveryToPrimary, ..failover() }
@@ -190,6 +191,10 @@ fn given_the_replicated_vm_is_bound_anew_during_the_run_when_decided_then_the_ol
 fn given_the_failover_step_is_done_when_the_commit_is_due_then_only_its_own_failover_is_committed() {
     let facts = Facts { record: Some(between()), ..facts(automatic()) };
     let newer = Item { last_failover: Some(at("2026-06-01T07:59:00Z")), ..pending() };
+    let told_as_its_end = Item {
+        last_failover: finished_failover().ended.map(|end| end + SignedDuration::from_millis(900)),
+        ..pending()
+    };
     let later = |item| super::super::super::observed::Azure { now: Some(at("2026-06-01T09:00:00Z")), ..azure(item) };
     let failed = Some((End::Failed, Reason::CommitFailed));
     let table = [
@@ -200,6 +205,7 @@ fn given_the_failover_step_is_done_when_the_commit_is_due_then_only_its_own_fail
         (later(item()), "end", failed),
         (later(failed_back()), "end", failed),
         (later(newer), "end", failed),
+        (later(told_as_its_end), "send", None),
         (later(Item { group: Some("shop".into()), ..pending() }), "end", failed),
         (later(Item { allowed: vec![], ..pending() }), "none", None),
         (later(pending()), "send", None),
