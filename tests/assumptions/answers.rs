@@ -18,6 +18,7 @@ fn second_verb(refusal: Value, ends: Ends) -> Otherwise {
     unseen
         .after("timings", json!({"failoverSeconds": 500_000.0}))
         .after("actor", json!({"verb": "unplannedFailover", "item": "app01"}))
+        .after("timings", json!({"failoverSeconds": 140.0}))
 }
 
 otherwise! {

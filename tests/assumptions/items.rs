@@ -1,6 +1,6 @@
 //! What an item, its list and its points show otherwise than assumed.
 
-use crate::driver::{Ends, Otherwise, here, otherwise, stalls, waits, well};
+use crate::driver::{Ends, Otherwise, ends_or_waits, here, otherwise, stalls, waits, well};
 use serde_json::{Value, json};
 
 fn switch(field: &str, value: Value) -> Value {
@@ -18,7 +18,7 @@ fn failed_reprotect(offered: &[&str], ends: Ends) -> Otherwise {
 otherwise! {
     the_old_place_answers_after_a_reprotect: well(switch("oldPlace", json!("Answers"))),
     the_old_place_is_listed_after_a_reprotect:
-        here(switch("oldPlace", json!("Listed")), waits("failback", "AmbiguousItem", "")),
+        here(switch("oldPlace", json!("Listed")), waits("failback", "AmbiguousItem", "at two places")),
     an_item_looks_idle_while_its_job_runs: well(switch("whileRunning", json!("Unchanged"))),
     an_item_shows_the_end_while_its_job_runs: well(switch("whileRunning", json!("Ahead"))),
     an_item_lags_its_job: well(json!({"otherwise": {"itemLagSeconds": 300.0, "whileRunning": "Unchanged"}})),
@@ -32,7 +32,7 @@ otherwise! {
         here(switch("noRecoveredVm", json!(true)), waits("reprotect", "PreconditionsUnmet", "")),
     the_point_that_was_used_is_not_named: well(switch("noFailoverPoint", json!(true))),
     a_reprotect_begins_another_life:
-        here(switch("lifecycleChanges", json!(true)), waits("failback", "ItemReplaced", "")),
+        here(switch("lifecycleChanges", json!(true)), ends_or_waits("failback", "ItemReplaced", "enabled anew")),
     a_failed_reprotect_leaves_another_state: failed_reprotect(
         &["SwitchProtection", "DisableProtection"],
         Ends::AtTheSecondAsking(stalls("reprotect", "JobFailed", "150097").called()),

@@ -28,11 +28,11 @@ otherwise! {
     errors_stand_in_the_job_only: failing(switch("errorsOfFailedJobs", json!("Job")), "JobFailed", "28031"),
     errors_stand_nowhere: failing(switch("errorsOfFailedJobs", json!("Nowhere")), "JobFailed", "no cause"),
     a_failed_job_is_called_canceled: failing(switch("failedWord", json!("Canceled")), "JobCancelled", "28031"),
-    a_failed_job_has_an_unknown_word: here(switch("failedWord", json!("Aborted")), waits("failover", "JobRunning", "").called())
+    a_failed_job_has_an_unknown_word: here(switch("failedWord", json!("Aborted")), waits("failover", "JobUnreadable", "does not know (Aborted").called())
         .after("items", json!({"name": "app01", "failNext": "capacity"})),
     success_is_called_by_its_description: well(switch("succeededWord", json!("CompletedWithInformation"))),
     success_has_an_unknown_word:
-        here(switch("succeededWord", json!("Finished")), waits("failover", "JobRunning", "").called()),
+        here(switch("succeededWord", json!("Finished")), waits("failover", "JobUnreadable", "does not know (Finished").called()),
     descriptions_are_other_words: well(switch("endedDescription", json!("Done"))),
     the_child_of_a_reprotect_has_an_activity_of_its_own: well(json!({"childSharesActivity": false})),
     a_shutdown_that_fails_is_a_failed_task: well(json!({"shutdownFailure": "Failed", "partialOperationStatus": true}))
