@@ -288,3 +288,19 @@ fn given_a_word_of_azure_in_another_case_when_decided_then_it_is_the_same_word()
     let shouting = Item { allowed: words(&["UNPLANNEDFAILOVER"]), active: Some(Active::Primary), ..item() };
     assert_eq!(told(&facts(failover()), &azure(shouting)).0, "send");
 }
+
+#[test]
+fn given_a_throttled_call_when_the_vm_is_as_it_was_to_become_then_its_job_is_looked_for_before_that_is_said() {
+    let throttled = |t0: &str| {
+        let mut record = held(Kind::FailoverRequest, Some(Outcome::Throttled { retry_after: 30 }));
+        record.intent.as_mut().unwrap().t0 = Some(at(t0));
+        Facts { record: Some(record), ..facts(failover()) }
+    };
+    let lately = throttled("2026-06-01T07:56:41Z");
+    assert_eq!(told(&lately, &azure(pending())), ("none", Some(Standing::Reconciling), Some(Reason::LookingBack)));
+    let long_ago = throttled("2026-06-01T07:56:40Z");
+    assert_eq!(end(&long_ago, &azure(pending())).reason, Reason::AlreadyThere);
+    let mut never_left = lately;
+    never_left.record.as_mut().unwrap().intent.as_mut().unwrap().outcome = not_sent();
+    assert_eq!(end(&never_left, &azure(pending())).reason, Reason::AlreadyThere);
+}
