@@ -205,14 +205,17 @@ impl Item {
         matches!(self.course.state, State::CommitPending | State::Committed)
     }
 
+    /// Whether a test VM waits for its clean-up beside a VM that has not failed over.
+    pub(crate) fn drill_is_up(&self) -> bool {
+        self.course.state == State::Replicating && matches!(self.course.drill, Drill::Waiting { .. })
+    }
+
     /// The rows of asr-api 4.1 and asr-errors 1.4.
     pub(crate) fn stage(&self, now: Timestamp) -> Stage {
         match self.course.state {
             State::Replicating if now < self.course.copied => COPYING,
             State::Replicating if now < self.course.protected => FIRST_POINT,
-            State::Replicating if matches!(self.course.drill, Drill::Waiting { .. }) => {
-                Stage { operations: &["TestFailoverCleanup"], ..PROTECTED }
-            }
+            State::Replicating if self.drill_is_up() => Stage { operations: &["TestFailoverCleanup"], ..PROTECTED },
             State::Replicating => PROTECTED,
             State::FailoverFailed => FAILOVER_FAILED,
             State::CommitPending => COMMIT_PENDING,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::clock::later;
 use super::ids::guid;
-use super::item::{Drill, Item, PROTECTED};
+use super::item::{Item, PROTECTED};
 use super::job::{Job, timetable};
 use super::machine::Machines;
 use super::recipe::{Recipe, out_of_turn, stale_point};
@@ -153,7 +153,7 @@ impl World {
 
     /// What the item's state allows; a drill may leave more than is assumed.
     fn offered(&self, item: &Item, now: Timestamp) -> &'static [&'static str] {
-        let left = self.behaviour.otherwise.drill_leaves_failover && matches!(item.course.drill, Drill::Waiting { .. });
+        let left = self.behaviour.otherwise.drill_leaves_failover && item.drill_is_up();
         if left { PROTECTED.operations } else { item.stage(now).operations }
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::ids::guid;
-use super::super::item::{self, Drill, Item, Stage, State};
+use super::super::item::{self, Item, Stage, State};
 use super::super::job::Job;
 use super::super::otherwise::{FailoverTime, Otherwise, WhileRunning};
 use super::super::vault::Vault;
@@ -17,10 +17,7 @@ use super::precise;
 pub(crate) fn bend(properties: &mut Value, vault: &Vault, item: &Item, otherwise: &Otherwise, now: Timestamp) {
     running(properties, vault, item, otherwise, now);
     pending(properties, vault, item, otherwise);
-    if otherwise.drill_leaves_failover
-        && matches!(item.course.drill, Drill::Waiting { .. })
-        && item.course.running.is_empty()
-    {
+    if otherwise.drill_leaves_failover && item.drill_is_up() && item.course.running.is_empty() {
         properties["allowedOperations"] = json!(item::PROTECTED.operations);
     }
     failed(properties, vault, item, otherwise);
