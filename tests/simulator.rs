@@ -16,6 +16,8 @@ mod control;
 mod failover;
 #[path = "simulator/faults.rs"]
 mod faults;
+#[path = "simulator/otherwise.rs"]
+mod otherwise;
 #[path = "simulator/process.rs"]
 mod process;
 #[path = "simulator/reads.rs"]

@@ -14,7 +14,7 @@ use crate::domain::item::{Item, Naming, Obstacle, Sides, identify, is_named};
 use crate::domain::observed::{Reading, Vm};
 use crate::domain::record::{Finished, Outcome, Record};
 use crate::domain::request::Next;
-use crate::domain::vm::{Gone, Objectives, VmFacts, resolve, view};
+use crate::domain::vm::{Gone, Objectives, VmFacts, life, resolve, view};
 use jiff::{SignedDuration, Timestamp};
 use kube::api::Api;
 use kube::{Client, ResourceExt};
@@ -267,7 +267,7 @@ pub async fn for_request(ctx: &Context, vm: &ReplicatedVm) -> Result<Result<Vm, 
         sides: facts.sides.clone(),
         naming: facts.naming.clone(),
         vault_id: handle.vault.to_string(),
-        item: item.clone(),
+        item: Item { lifecycle_id: life(&facts, item), ..item.clone() },
         primary: settings(&vm.spec.primary),
         recovery: settings(&vm.spec.recovery),
     }))

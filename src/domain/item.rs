@@ -334,6 +334,13 @@ pub fn identify<'a>(items: &'a [Item], naming: &Naming, sides: &Sides) -> Result
     let mut found = items.iter().filter(|item| is_named(item, naming, sides));
     match (found.next(), found.next()) {
         (Some(item), None) => Ok(item),
+        (Some(a), Some(b)) if same(&a.name, &b.name) => Err(Obstacle::new(
+            Reason::AmbiguousItem,
+            format!(
+                "Azure lists the protected item {} at two places, as it may while a reprotect moves it. No verb is carried out until it is at one; look at the vault's replicated items in the portal if that lasts.",
+                a.name
+            ),
+        )),
         (Some(a), Some(b)) => Err(Obstacle::new(
             Reason::AmbiguousItem,
             format!(

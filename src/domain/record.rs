@@ -271,6 +271,12 @@ impl Record {
         self.consumed.iter().find(|c| &c.key == key)
     }
 
+    /// Whether `job` is that of a step that ended, of the holder or of a request that is over: nobody else's call made it.
+    pub fn knows(&self, job: &JobId) -> bool {
+        let over = self.consumed.iter().filter_map(|c| c.result.as_ref()).flat_map(|r| &r.steps);
+        over.chain(&self.finished).any(|done| done.job.as_ref() == Some(job))
+    }
+
     /// The record with `intent` open for `owner`: holder, used-up key and intent in one value.
     ///
     /// # Errors

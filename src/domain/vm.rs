@@ -111,12 +111,18 @@ fn missing(facts: &VmFacts, obstacle: Obstacle) -> Obstacle {
 }
 
 fn replaced(facts: &VmFacts, item: &Item) -> bool {
-    let before = facts
-        .before
-        .as_ref()
-        .filter(|(name, _)| super::ids::same(name, &item.name))
-        .and_then(|(_, life)| life.as_ref());
-    before.zip(item.lifecycle_id.as_ref()).is_some_and(|(then, now)| !super::ids::same(then, now))
+    before(facts, item).zip(item.lifecycle_id.as_ref()).is_some_and(|(then, now)| !super::ids::same(then, now))
+}
+
+fn before<'a>(facts: &'a VmFacts, item: &Item) -> Option<&'a String> {
+    let same = facts.before.as_ref().filter(|(name, _)| super::ids::same(name, &item.name));
+    same.and_then(|(_, life)| life.as_ref())
+}
+
+/// The life cycle that a request for `item` is bound to: the item's own, else the one it was last seen with. Azure does
+/// not tell it while data is being copied, and the one it tells afterwards must be the one that is known.
+pub fn life(facts: &VmFacts, item: &Item) -> Option<String> {
+    item.lifecycle_id.clone().or_else(|| before(facts, item).cloned())
 }
 
 /// Everything that the status says.
@@ -297,3 +303,6 @@ fn drill(facts: &VmFacts, item: &Item) -> Condition {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -205,14 +205,17 @@ impl Item {
         matches!(self.course.state, State::CommitPending | State::Committed)
     }
 
+    /// Whether a test VM waits for its clean-up beside a VM that has not failed over.
+    pub(crate) fn drill_is_up(&self) -> bool {
+        self.course.state == State::Replicating && matches!(self.course.drill, Drill::Waiting { .. })
+    }
+
     /// The rows of asr-api 4.1 and asr-errors 1.4.
     pub(crate) fn stage(&self, now: Timestamp) -> Stage {
         match self.course.state {
             State::Replicating if now < self.course.copied => COPYING,
             State::Replicating if now < self.course.protected => FIRST_POINT,
-            State::Replicating if matches!(self.course.drill, Drill::Waiting { .. }) => {
-                Stage { operations: &["TestFailoverCleanup"], ..PROTECTED }
-            }
+            State::Replicating if self.drill_is_up() => Stage { operations: &["TestFailoverCleanup"], ..PROTECTED },
             State::Replicating => PROTECTED,
             State::FailoverFailed => FAILOVER_FAILED,
             State::CommitPending => COMMIT_PENDING,
@@ -227,9 +230,11 @@ impl Item {
 
     /// Recovery points in the order of the list; none once committed.
     pub(crate) fn points(&self, now: Timestamp) -> Vec<Point> {
-        if self.course.state == State::Committed {
-            return Vec::new();
-        }
+        if self.course.state == State::Committed { Vec::new() } else { self.kept_points(now) }
+    }
+
+    /// The points as they are before a commit deletes them.
+    pub(crate) fn kept_points(&self, now: Timestamp) -> Vec<Point> {
         let mut points = self.series().at(now);
         points.extend(self.course.made_points.iter().cloned());
         points
@@ -279,7 +284,7 @@ const FIRST_POINT: Stage = Stage {
     ..COPYING
 };
 
-const PROTECTED: Stage = Stage {
+pub(crate) const PROTECTED: Stage = Stage {
     protection: "Protected",
     description: "Protected",
     vm_protection: "Protected",
@@ -297,7 +302,7 @@ const FAILOVER_FAILED: Stage = Stage {
     ..PROTECTED
 };
 
-const COMMIT_PENDING: Stage = Stage {
+pub(crate) const COMMIT_PENDING: Stage = Stage {
     protection: "UnplannedFailoverCommitPendingStatesBegin",
     description: "Failover completed",
     vm_protection: "UnplannedFailoverCommitPendingStatesBegin",
@@ -307,7 +312,7 @@ const COMMIT_PENDING: Stage = Stage {
     settled: true,
 };
 
-const COMMITTED: Stage = Stage {
+pub(crate) const COMMITTED: Stage = Stage {
     protection: "UnplannedFailoverCommitted",
     description: "Failover committed",
     vm_protection: "UnplannedFailoverCommitted",

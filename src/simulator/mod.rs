@@ -16,6 +16,7 @@ mod item;
 mod job;
 pub mod ledger;
 mod machine;
+pub mod otherwise;
 mod planting;
 mod points;
 mod principal;

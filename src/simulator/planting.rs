@@ -39,6 +39,7 @@ impl World {
             mapped: [true; 2],
             items: Vec::new(),
             jobs: Vec::new(),
+            left: Vec::new(),
         });
         let index = self.vaults.len() - 1;
         let group = resource_group(&self.vaults[index].subscription, &vault.resource_group);

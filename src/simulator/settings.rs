@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::otherwise::Otherwise;
+
 /// How the simulated service behaves where recordings leave a choice, or where a test wants another world.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -39,6 +41,8 @@ pub struct Behaviour {
     pub down_regions: Vec<String>,
     /// Job GETs that an operation's status says `NotStarted` for (recorded: 2 at most).
     pub not_started_polls: u32,
+    /// What no source settles, each assumed as the simulator does it unless switched here.
+    pub otherwise: Otherwise,
 }
 
 impl Default for Behaviour {
@@ -59,6 +63,7 @@ impl Default for Behaviour {
             child_shares_activity: true,
             down_regions: Vec::new(),
             not_started_polls: 0,
+            otherwise: Otherwise::default(),
         }
     }
 }

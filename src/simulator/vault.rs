@@ -64,6 +64,8 @@ pub(crate) struct Vault {
     pub(crate) items: Vec<Item>,
     /// In the order they were accepted.
     pub(crate) jobs: Vec<Job>,
+    /// Items as they were when a reprotect moved them, for a service that goes on showing them at the old place.
+    pub(crate) left: Vec<Item>,
 }
 
 /// Which layer of the service does not know what a path names.
@@ -150,6 +152,13 @@ impl Vault {
         self.items_of(index)
             .find(|item| item.name.eq_ignore_ascii_case(name))
             .ok_or_else(|| Missing::Resource(name.to_owned()))
+    }
+
+    /// The item that a reprotect moved away from this path, as it was.
+    pub(crate) fn left_at(&self, fabric: &str, container: &str, name: &str) -> Option<&Item> {
+        let index = self.container(fabric, container).ok()?;
+        let here = |item: &&Item| item.primary().fabric == index && item.name.eq_ignore_ascii_case(name);
+        self.left.iter().find(here)
     }
 
     /// The items whose primary side is in the container of this fabric.

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::clock::later;
 use super::ids::guid;
-use super::item::Item;
+use super::item::{Item, PROTECTED};
 use super::job::{Job, timetable};
 use super::machine::Machines;
-use super::recipe::{Recipe, out_of_turn};
+use super::recipe::{Recipe, out_of_turn, stale_point};
 use super::resources::Resources;
 use super::seed::{Seed, SeedError};
 use super::settings::{Behaviour, Timings};
@@ -74,6 +75,7 @@ impl World {
 
     /// Applies every job that ended by `now`, in the order of their ends.
     pub(crate) fn settle(&mut self, now: Timestamp) {
+        let now = later(now, -self.behaviour.otherwise.item_lag_seconds);
         for index in 0..self.vaults.len() {
             while let Some(job) = self.vaults[index].due(now) {
                 self.end_job(index, job);
@@ -90,6 +92,9 @@ impl World {
         let context = self.context(call, vault, item, now);
         let plan = (call.verb.row().plan)(&context).map_err(|malformed| Refusal::Malformed(malformed.0))?;
         let inert = refused.is_some();
+        if !inert && self.behaviour.otherwise.gone_point_refused && self.point_is_gone(call, &plan) {
+            return Err(Refusal::Malformed("The recovery point couldn't be found.".to_owned()));
+        }
         let recipe = refused.or_else(|| plan.recipe.clone());
         let (job, child) = self.start(call, plan, recipe, number, now);
         let id = job.id;
@@ -123,7 +128,7 @@ impl World {
     fn refusal(&self, item: &Item, verb: Verb, now: Timestamp) -> Result<Option<Recipe>, Refusal> {
         let row = verb.row();
         let busy = !item.course.running.is_empty() && !self.behaviour.accept_concurrent;
-        if !busy && item.stage(now).operations.contains(&row.allowed) {
+        if !busy && self.offered(item, now).contains(&row.allowed) {
             return Ok(None);
         }
         let form = &self.behaviour.refusal;
@@ -133,6 +138,23 @@ impl World {
         let because = if busy { "another operation is in progress on it" } else { "its state doesn't allow it" };
         let (vm, operation) = (&item.primary().vm_name, row.operation);
         Err(Refusal::OutOfTurn(format!("The operation '{operation}' can't be started on '{vm}': {because}.")))
+    }
+
+    /// Whether the point that the verb names is gone, or is to be; a failure that was to come is used up by this.
+    fn point_is_gone(&mut self, call: &Call<'_>, plan: &Plan) -> bool {
+        let gone = |recipe: &Recipe| recipe.code == stale_point().code;
+        if plan.recipe.as_ref().is_some_and(gone) {
+            return true;
+        }
+        let item = self.vaults[call.vault].items.iter().find(|item| item.uid == call.item);
+        let to_come = item.and_then(|item| item.flags.fail_next.as_ref()?.resolve());
+        to_come.as_ref().is_some_and(gone) && self.planned_failure(call).is_some()
+    }
+
+    /// What the item's state allows; a drill may leave more than is assumed.
+    fn offered(&self, item: &Item, now: Timestamp) -> &'static [&'static str] {
+        let left = self.behaviour.otherwise.drill_leaves_failover && item.drill_is_up();
+        if left { PROTECTED.operations } else { item.stage(now).operations }
     }
 
     /// The job of an accepted verb and the one it starts, with the failure that awaits the item if one does.
@@ -216,6 +238,9 @@ impl World {
             return;
         }
         let row = job.verb.row();
+        let moves = job.verb == Verb::SwitchProtection && job.failure.is_none();
+        let before = moves.then(|| item.clone());
+        let old_vm = item.primary().vm_id();
         let apply = if job.failure.is_some() { row.fail } else { row.finish };
         apply(&mut Ending {
             item,
@@ -225,6 +250,13 @@ impl World {
             timings: &self.timings,
             at: job.ends,
         });
+        if let Some(before) = before {
+            vault.left.retain(|left| left.uid != before.uid);
+            vault.left.push(before);
+            if self.behaviour.otherwise.old_vm_removed {
+                self.machines.remove(&old_vm);
+            }
+        }
     }
 }
 
@@ -232,7 +264,6 @@ impl World {
 mod tests {
     use serde_json::json;
 
-    use super::super::clock::later;
     use super::super::item::State;
     use super::*;
 

@@ -86,7 +86,8 @@ impl Azure {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let dropped = response.extensions().get::<Dropped>().is_some();
         let (parts, body) = response.into_parts();
-        let text = String::from_utf8(to_bytes(body, 1 << 22).await.unwrap().to_vec()).unwrap();
+        let bytes = to_bytes(body, 1 << 22).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         Reply {
             status: parts.status.as_u16(),
             headers: parts.headers,

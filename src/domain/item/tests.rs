@@ -74,6 +74,9 @@ fn identify_refuses_none_and_two() {
     assert_eq!(identify(&[], &vm, &sides()).map_err(|o| o.reason), Err(Reason::ItemNotFound));
     let two = [item(), Item { name: "other".into(), ..item() }];
     assert_eq!(identify(&two, &vm, &sides()).map_err(|o| o.reason), Err(Reason::AmbiguousItem));
+    let (here, there) = (item(), swapped());
+    let moved = identify(&[here, there], &vm, &sides()).unwrap_err();
+    assert!(moved.reason == Reason::AmbiguousItem && moved.message.contains("at two places"), "{moved:?}");
     let named = Naming::ItemName("OTHER".into());
     assert_eq!(identify(&two, &named, &sides()).map(|i| i.name.as_str()), Ok("other"));
 }

@@ -26,6 +26,13 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
     let noun = verb::row(intent.step).noun;
     match &azure.job {
         Some(Reading::Known(job)) if job.phase.is_terminal() => ended(facts, azure, record, intent, job),
+        Some(Reading::Known(job)) if job.ended.is_some() => {
+            let text = format!(
+                "Job {id} of the {noun} has ended, in a state that this program does not know ({}): whether it went well is not guessed. Nothing is sent, and the VM stays locked for this request. Look at the job and at the VM in the portal, and report the word.",
+                job.state_text
+            );
+            running(facts, Reason::JobUnreadable, text, Some(job), Next::OnJobNews(JOB_NEWS))
+        }
         Some(Reading::Known(job)) => {
             let task = job.current_task().map_or_else(String::new, |t| format!(": {}", t.friendly_name));
             running(

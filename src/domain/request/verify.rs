@@ -22,6 +22,9 @@ const SOON: Duration = Duration::from_secs(10);
 /// How long after a step's end the item may still show the state before it.
 const LAG: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long after a call its job may be missing from the list of jobs.
+const LISTED: SignedDuration = SignedDuration::from_secs(200);
+
 /// What every check of this file needs.
 struct Case<'a> {
     facts: &'a Facts,
@@ -172,6 +175,10 @@ impl Case<'_> {
         if self.called() && !self.started() {
             return *self.changed_since(&obstacle);
         }
+        if matches!(end, End::AlreadyThere | End::NothingToDo) && self.throttled_lately() {
+            let text = "The call was throttled, and now the VM is as it was to become. Whether the call was executed nevertheless is looked for in the vault's jobs.";
+            return *self.wait(Reason::LookingBack, text, SOON);
+        }
         if !self.started() {
             return conclude(self.facts, self.azure, end, obstacle, None);
         }
@@ -184,6 +191,13 @@ impl Case<'_> {
         }
         let message = format!("The failover was made, but not its commit: {}", obstacle.message);
         conclude(self.facts, self.azure, End::Failed, Obstacle::new(Reason::CommitFailed, message), None)
+    }
+
+    /// Whether this very call was answered 429 so lately that a job of it, were it executed nevertheless, need not be listed.
+    fn throttled_lately(&self) -> bool {
+        let throttled = |i: &&Intent| matches!(i.outcome, Some(Outcome::Throttled { .. }));
+        let sent = self.before().filter(throttled).and_then(|i| i.t0);
+        sent.is_some_and(|t0| self.now.duration_since(t0) < LISTED)
     }
 
     /// The VM changed after a call was proven to have come to nothing: whether it did after all is for a person to say.

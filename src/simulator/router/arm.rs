@@ -14,7 +14,7 @@ use super::super::wire::error::{Trace, arm, missing, service};
 use super::super::world::{Call, Refusal};
 use super::answer::{Answer, Meta, Started, accepted};
 use super::path::{Place, Route, Within};
-use super::{Core, Incoming, reads, surroundings};
+use super::{Core, Incoming, otherwise, reads, surroundings};
 
 /// An answer and what the ledger wants to know of it.
 pub(super) struct Outcome {
@@ -84,7 +84,7 @@ fn admit<'r>(
         return Err(Answer::gateway(404, arm("InvalidResourceType", &text)));
     };
     if core.directory.allows(principal, &route.action, &route.scope) {
-        return Ok(route);
+        return otherwise::linked_access(core, route).map_or(Ok(route), Err);
     }
     let text = format!(
         "The client '{}' with object id '{}' does not have authorization to perform action '{}' over scope '{}' or the \

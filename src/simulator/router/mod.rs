@@ -33,6 +33,7 @@ mod answer;
 mod arm;
 mod control;
 mod entra;
+mod otherwise;
 mod path;
 mod reads;
 mod resources;
@@ -196,8 +197,10 @@ async fn azure(State(simulator): State<Arc<Simulator>>, request: Request<Body>) 
     let Ok(incoming) = Incoming::read(&simulator, request).await else {
         return dropped(now);
     };
+    let compress = simulator.core().world.behaviour.otherwise.compress_unasked;
     let work = tokio::spawn(async move { serve_request(&simulator, incoming).await });
-    work.await.unwrap_or_else(|_| dropped(now))
+    let response = work.await.unwrap_or_else(|_| dropped(now));
+    if compress { otherwise::compressed(response).await } else { response }
 }
 
 async fn serve_request(simulator: &Simulator, mut incoming: Incoming) -> Response<Body> {
@@ -216,7 +219,8 @@ fn meet_fault(simulator: &Simulator, incoming: &Incoming, route: Option<&Route>)
     let mut core = simulator.core();
     core.ledger.count(operation(route));
     let names = arm::item_names(&core, incoming, route);
-    core.faults.meet(&Target { operation: operation(route), mutating: incoming.mutating(), item: &names })
+    let met = core.faults.meet(&Target { operation: operation(route), mutating: incoming.mutating(), item: &names });
+    met.or_else(|| otherwise::first_answer(&core, incoming, operation(route)))
 }
 
 /// The answer that a fault was told to give.

@@ -5,7 +5,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::super::clock::later;
 use super::super::item::Item;
+use super::super::job::Job;
+use super::super::otherwise::OldPlace;
 use super::super::vault::{Missing, Vault};
 use super::super::wire::{item, job, list, plumbing};
 use super::answer::{Answer, Meta};
@@ -71,21 +74,27 @@ fn protected(
     now: Timestamp,
 ) -> Result<Value, Missing> {
     let vault = &core.world.vaults[index];
+    let otherwise = &core.world.behaviour.otherwise;
     let write = |found: &Item, view| item::item(vault, found, &core.world.behaviour, now, view);
     match within {
         Within::Items(None) => {
-            let all = vault.items.iter().map(|found| write(found, item::View::List)).collect();
-            Ok(page(core, incoming, all))
+            let all = vault.items.iter().chain(left(core, vault)).map(|found| write(found, item::View::List));
+            Ok(page(core, incoming, all.collect()))
         }
         Within::Items(Some((fabric, container))) => {
             let fabric = vault.container(fabric, container)?;
-            let all = vault.items_of(fabric).map(|found| write(found, item::View::List)).collect();
-            Ok(page(core, incoming, all))
+            let left = left(core, vault).filter(|found| found.primary().fabric == fabric);
+            let all = vault.items_of(fabric).chain(left).map(|found| write(found, item::View::List));
+            Ok(page(core, incoming, all.collect()))
         }
-        Within::Item(fabric, container, name) => Ok(write(vault.item(fabric, container, name)?, item::View::Get)),
+        Within::Item(fabric, container, name) => {
+            let found = vault.item(fabric, container, name);
+            let old = || vault.left_at(fabric, container, name).filter(|_| otherwise.old_place != OldPlace::Gone);
+            Ok(write(found.or_else(|missing| old().ok_or(missing))?, item::View::Get))
+        }
         Within::Points(fabric, container, name) => {
             let found = vault.item(fabric, container, name)?;
-            let points = found.points(now);
+            let points = if otherwise.points_stay { found.kept_points(now) } else { found.points(now) };
             Ok(page(core, incoming, points.iter().map(|point| plumbing::point(vault, found, point)).collect()))
         }
         Within::Point(fabric, container, name, point) => {
@@ -97,20 +106,41 @@ fn protected(
     }
 }
 
+/// The items that a list goes on showing at their old place.
+fn left<'a>(core: &Core, vault: &'a Vault) -> impl Iterator<Item = &'a Item> {
+    let listed = core.world.behaviour.otherwise.old_place == OldPlace::Listed;
+    vault.left.iter().filter(move |_| listed)
+}
+
+/// Whether the service has forgotten the job.
+fn forgotten(core: &Core, found: &Job, now: Timestamp) -> bool {
+    let after = core.world.behaviour.otherwise.jobs_forgotten_after_seconds;
+    after.is_some_and(|seconds| later(found.ends, seconds) < now)
+}
+
 /// Newest first; a job shows up only after the configured lag. `$filter` is tolerated, a client filters for itself.
 fn jobs(core: &Core, incoming: &Incoming, index: usize, now: Timestamp) -> Value {
     let vault = &core.world.vaults[index];
-    let mut seen: Vec<_> = vault.jobs.iter().rev().filter(|found| listed_by(core, found.started) <= now).collect();
+    let mut seen: Vec<_> = vault
+        .jobs
+        .iter()
+        .rev()
+        .filter(|found| listed_by(core, found.started) <= now && !forgotten(core, found, now))
+        .collect();
     seen.sort_by_key(|found| std::cmp::Reverse(found.started));
-    page(core, incoming, seen.into_iter().map(|found| job::listed(vault, found, now)).collect())
+    page(core, incoming, seen.into_iter().map(|found| job::listed(vault, found, &core.world.behaviour, now)).collect())
 }
 
 fn job_get(core: &mut Core, index: usize, name: &str, meta: &Meta) -> Answer {
-    let vault = &mut core.world.vaults[index];
+    let vault = &core.world.vaults[index];
     let position = match vault.job(name, meta.now) {
+        Ok(position) if forgotten(core, &vault.jobs[position], meta.now) => {
+            return not_found(&Missing::Resource(name.to_owned()), meta);
+        }
         Ok(position) => position,
         Err(what) => return not_found(&what, meta),
     };
+    let vault = &mut core.world.vaults[index];
     vault.jobs[position].reads += 1;
     let (vault, behaviour) = (&core.world.vaults[index], &core.world.behaviour);
     let found = &vault.jobs[position];

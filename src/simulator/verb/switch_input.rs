@@ -65,6 +65,10 @@ fn wrong_disk(context: &Context<'_>, machine: &Machine, disk: &Value) -> Option<
 
 fn hostile_world(context: &Context<'_>, machine: &Machine) -> Option<Recipe> {
     let old_group = &context.item.primary().group_id;
+    let old_vm = context.machines.get(&context.item.primary().vm_id());
+    if old_vm.is_none() && context.behaviour.otherwise.old_vm_needed {
+        return Some(recovered_vm_gone());
+    }
     if context.resources.locks_of(old_group).next().is_some() {
         return Some(scope_locked().about_group(old_group));
     }

@@ -8,7 +8,7 @@ use super::super::ids::guid;
 use super::super::item::{Drill, Item, Stage, State};
 use super::super::settings::Behaviour;
 use super::super::vault::Vault;
-use super::{health, precise};
+use super::{health, otherwise, precise};
 
 /// Which call the item is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,10 @@ pub(crate) fn item(vault: &Vault, item: &Item, behaviour: &Behaviour, now: Times
     let mut properties = joined([general(&scene), standing(&scene, behaviour)]);
     properties["currentScenario"] = current_scenario(&scene);
     properties["providerSpecificDetails"] = joined([identity(&scene), target(&scene), agent(&scene)]);
+    otherwise::bend(&mut properties, vault, item, &behaviour.otherwise, now);
+    if view == View::List {
+        otherwise::omit(&mut properties, &behaviour.otherwise);
+    }
     super::merge(&mut properties, &item.flags.overrides);
     json!({
         "id": vault.item_id(item),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::super::clock::seconds_between;
 use super::super::ids::guid;
 use super::super::job::{Job, Phase, Task, TaskEnd};
+use super::super::otherwise::ErrorPlace;
 use super::super::recipe::JobError;
 use super::super::settings::Behaviour;
 use super::super::vault::Vault;
@@ -14,20 +15,22 @@ use super::{NEVER, precise, whole, whole_padded};
 
 /// The full job, as GET answers it.
 pub(crate) fn full(vault: &Vault, job: &Job, behaviour: &Behaviour, now: Timestamp) -> Value {
-    let mut properties = summary(job, now);
+    let mut properties = summary(job, behaviour, now);
     let tasks: Vec<Value> = job.tasks.iter().map(|entry| task(vault, entry, job, now)).collect();
+    let place = if job.failure.is_some() { behaviour.otherwise.errors_of_failed_jobs } else { ErrorPlace::Both };
+    let tasks = if matches!(place, ErrorPlace::Both | ErrorPlace::Tasks) { tasks } else { without_errors(tasks) };
     let errors: Vec<Value> = job.errors(now).iter().map(|(task, error)| job_error(error, task, job)).collect();
     properties["activityId"] = json!(behaviour.job_activity_id.then(|| activity_id(job)));
     properties["tasks"] = json!(tasks);
-    properties["errors"] = json!(errors);
+    properties["errors"] = if matches!(place, ErrorPlace::Both | ErrorPlace::Job) { json!(errors) } else { json!([]) };
     properties["customDetails"] = custom_details(vault, job, now);
     envelope(vault, job, properties)
 }
 
 /// The job as an element of the list: no tasks, no activity, no details, and so no errors either (recorded).
-pub(crate) fn listed(vault: &Vault, job: &Job, now: Timestamp) -> Value {
-    let mut properties = summary(job, now);
-    properties["activityId"] = Value::Null;
+pub(crate) fn listed(vault: &Vault, job: &Job, behaviour: &Behaviour, now: Timestamp) -> Value {
+    let mut properties = summary(job, behaviour, now);
+    properties["activityId"] = json!(behaviour.otherwise.job_list_activity.then(|| activity_id(job)));
     properties["tasks"] = json!([]);
     properties["errors"] = json!([]);
     properties["customDetails"] = Value::Null;
@@ -107,9 +110,9 @@ fn activity_id(job: &Job) -> String {
 }
 
 /// Fields of list and GET alike; `endTime` is absent while it runs.
-fn summary(job: &Job, now: Timestamp) -> Value {
+fn summary(job: &Job, behaviour: &Behaviour, now: Timestamp) -> Value {
     let row = job.verb.row();
-    let (state, description) = job.phase(now).words();
+    let (state, description) = words(job, behaviour, now);
     let mut fields = json!({
         "scenarioName": row.scenario,
         "friendlyName": row.friendly,
@@ -125,6 +128,24 @@ fn summary(job: &Job, now: Timestamp) -> Value {
         fields["endTime"] = json!(whole(job.ends));
     }
     fields
+}
+
+/// State and description, in other words where the service is told to use them.
+fn words<'a>(job: &Job, behaviour: &'a Behaviour, now: Timestamp) -> (&'a str, &'a str) {
+    let otherwise = &behaviour.otherwise;
+    let (state, description) = job.phase(now).words();
+    if !job.over(now) {
+        return (state, description);
+    }
+    let word = if job.failure.is_some() { &otherwise.failed_word } else { &otherwise.succeeded_word };
+    (word.as_deref().unwrap_or(state), otherwise.ended_description.as_deref().unwrap_or(description))
+}
+
+fn without_errors(mut tasks: Vec<Value>) -> Vec<Value> {
+    for task in &mut tasks {
+        task["errors"] = json!([]);
+    }
+    tasks
 }
 
 /// What kind of thing the job is about; children name a VM (recorded).

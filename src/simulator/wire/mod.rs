@@ -10,6 +10,7 @@ pub(crate) mod error;
 pub(crate) mod health;
 pub(crate) mod item;
 pub(crate) mod job;
+pub(crate) mod otherwise;
 pub(crate) mod plumbing;
 pub(crate) mod resources;
 

@@ -56,6 +56,8 @@ fn given_the_job_cannot_be_read_when_decided_then_it_is_followed_on() {
         (Some(unreadable(Class::Transient)), Reason::JobUnreadable),
         (Some(unreadable(Class::Access)), Reason::JobUnreadable),
         (Some(Reading::Absent), Reason::JobUnreadable),
+        (Some(Reading::Known(failover_job(Phase::Running))), Reason::JobRunning),
+        (Some(Reading::Known(Job { ended: Some(now()), ..failover_job(Phase::Running) })), Reason::JobUnreadable),
         (None, Reason::JobRunning),
     ];
     for (job, reason) in table {

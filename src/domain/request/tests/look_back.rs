@@ -5,7 +5,7 @@ use super::super::super::ids::{Kind, Step};
 use super::super::super::item::Item;
 use super::super::super::job::{Job, JobId, Phase};
 use super::super::super::observed::{Azure, Facts, Reading};
-use super::super::super::record::Outcome;
+use super::super::super::record::{End, Finished, Outcome, Owner, Record, RunResult};
 use super::super::{Effect, Stage, decide, stage};
 use super::fixture::*;
 
@@ -85,6 +85,20 @@ fn given_a_job_that_does_not_say_whose_it_is_when_it_may_be_this_request_s_then_
         let (effect, _, reason) = told(&facts(failover()), &with_jobs(item(), vec![job.clone()]));
         let want = wait.map_or(("send", Some(Reason::Submitting)), |w| ("none", Some(w)));
         assert_eq!((effect, reason), want, "{job:?}");
+    }
+}
+
+#[test]
+fn given_jobs_that_say_nothing_when_the_record_knows_whose_they_are_then_they_stand_in_nobody_s_way() {
+    let done = Finished { job: Some(JobId("s".into())), ..finished_failover() };
+    let over = RunResult { steps: vec![done.clone()], ..result(End::Succeeded, Reason::Succeeded) };
+    let other = Owner { key: key(Kind::FailoverRequest, "before"), ..owner(Kind::FailoverRequest) };
+    let known = Record::empty(VAULT, "app01-item").end(&other, over, now()).unwrap();
+    let unknown =
+        Record::empty(VAULT, "app01-item").end(&other, result(End::Failed, Reason::JobFailed), now()).unwrap();
+    for (record, effect) in [(known, "send"), (unknown, "none")] {
+        let facts = Facts { record: Some(record), ..facts(failover()) };
+        assert_eq!(told(&facts, &with_jobs(item(), vec![silent(Phase::Succeeded)])).0, effect);
     }
 }
 

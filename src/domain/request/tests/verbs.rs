@@ -11,6 +11,7 @@ use super::super::super::record::{End, Outcome, Record};
 use super::super::super::verb::Call;
 use super::super::{Effect, decide};
 use super::fixture::*;
+use jiff::SignedDuration;
 
 fn failback() -> Failover {
     Failover { direction: Direction::RecoveryToPrimary, ..failover() }
@@ -190,6 +191,10 @@ fn given_the_replicated_vm_is_bound_anew_during_the_run_when_decided_then_the_ol
 fn given_the_failover_step_is_done_when_the_commit_is_due_then_only_its_own_failover_is_committed() {
     let facts = Facts { record: Some(between()), ..facts(automatic()) };
     let newer = Item { last_failover: Some(at("2026-06-01T07:59:00Z")), ..pending() };
+    let told_as_its_end = Item {
+        last_failover: finished_failover().ended.map(|end| end + SignedDuration::from_millis(900)),
+        ..pending()
+    };
     let later = |item| super::super::super::observed::Azure { now: Some(at("2026-06-01T09:00:00Z")), ..azure(item) };
     let failed = Some((End::Failed, Reason::CommitFailed));
     let table = [
@@ -200,6 +205,7 @@ fn given_the_failover_step_is_done_when_the_commit_is_due_then_only_its_own_fail
         (later(item()), "end", failed),
         (later(failed_back()), "end", failed),
         (later(newer), "end", failed),
+        (later(told_as_its_end), "send", None),
         (later(Item { group: Some("shop".into()), ..pending() }), "end", failed),
         (later(Item { allowed: vec![], ..pending() }), "none", None),
         (later(pending()), "send", None),
@@ -281,4 +287,20 @@ fn given_the_calls_that_never_left_when_decided_again_then_the_same_attempt_goes
 fn given_a_word_of_azure_in_another_case_when_decided_then_it_is_the_same_word() {
     let shouting = Item { allowed: words(&["UNPLANNEDFAILOVER"]), active: Some(Active::Primary), ..item() };
     assert_eq!(told(&facts(failover()), &azure(shouting)).0, "send");
+}
+
+#[test]
+fn given_a_throttled_call_when_the_vm_is_as_it_was_to_become_then_its_job_is_looked_for_before_that_is_said() {
+    let throttled = |t0: &str| {
+        let mut record = held(Kind::FailoverRequest, Some(Outcome::Throttled { retry_after: 30 }));
+        record.intent.as_mut().unwrap().t0 = Some(at(t0));
+        Facts { record: Some(record), ..facts(failover()) }
+    };
+    let lately = throttled("2026-06-01T07:56:41Z");
+    assert_eq!(told(&lately, &azure(pending())), ("none", Some(Standing::Reconciling), Some(Reason::LookingBack)));
+    let long_ago = throttled("2026-06-01T07:56:40Z");
+    assert_eq!(end(&long_ago, &azure(pending())).reason, Reason::AlreadyThere);
+    let mut never_left = lately;
+    never_left.record.as_mut().unwrap().intent.as_mut().unwrap().outcome = not_sent();
+    assert_eq!(end(&never_left, &azure(pending())).reason, Reason::AlreadyThere);
 }

@@ -10,10 +10,14 @@ use super::super::super::verb::{Check, Scene};
 use super::super::super::view::Precondition;
 use super::super::{Decision, Effect, Next, wait};
 use super::{Case, SOON, read};
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 /// How long until what a person must mend is looked at again.
 const MENDED: Duration = Duration::from_secs(15);
+
+/// How much later than the end of a failover's job the item may say that it was.
+const SAME_FAILOVER: SignedDuration = SignedDuration::from_secs(30);
 
 impl Case<'_> {
     /// What the item's state and surroundings mean for the call; the object shows each precondition.
@@ -62,10 +66,13 @@ impl Case<'_> {
         moved.map(|job| &job.id)
     }
 
-    /// Whether another failover was made after this request's own: its commit is not this request's to make.
+    /// Whether another failover was made after this request's own: its commit is not this request's to make. Whether the
+    /// item's time is the start of the failover or its end is not recorded of a single VM, and the job's end is cut to whole
+    /// seconds; a commit, a reprotect and a copy lie before any other failover, which takes longer than this allows.
     fn superseded(&self, item: &Item) -> bool {
         let ended = self.record.finished.last().and_then(|d| d.ended);
-        self.started() && ended.zip(item.last_failover).is_some_and(|(ended, last)| last > ended)
+        let since = |(ended, last): (Timestamp, Timestamp)| last.duration_since(ended) > SAME_FAILOVER;
+        self.started() && ended.zip(item.last_failover).is_some_and(since)
     }
 
     fn until_valid(&self, obstacle: Obstacle, after: Duration) -> Box<Decision> {

@@ -49,13 +49,15 @@ impl Case<'_> {
         self.wait(Reason::LookingBack, text, Duration::from_secs(5))
     }
 
-    /// Stops at a job of this verb and VM, since the request could first have been sent, that does not say who started it.
+    /// Stops at a job of this verb and VM, since the request could first have been sent, that does not say who started it and
+    /// is not remembered as a step that is done.
     pub(super) fn unexplained(&self, of: impl Fn(&Job) -> bool) -> Result<(), Box<Decision>> {
         let since = look_back_since(self.request.valid_until, &self.facts.limits);
         let silent = |job: &&Job| {
             job.client_request_id.is_none()
                 && of(job)
                 && job.started.is_none_or(|at| at >= since)
+                && !self.record.knows(&job.id)
                 && self.of_this_verb(job)
         };
         let Some(job) = self.jobs.iter().find(silent) else { return Ok(()) };
