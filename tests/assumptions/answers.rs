@@ -52,6 +52,8 @@ otherwise! {
     ),
     a_403_says_nothing: here(switch("linkedAccess", json!("RefusedWithoutWords")), waits("failover", "Resolving", "403")),
     lists_come_in_small_pages: well(json!({"pageSize": 1})),
+    a_region_that_is_down_answers_nothing:
+        here(json!({"downRegions": ["westeurope"]}), waits("reprotect", "PreconditionsUnmet", "cannot be read")),
     bodies_are_compressed_unasked:
-        here(switch("compressUnasked", json!(true)), waits("failover", "VaultUnreachable", "")),
+        here(switch("compressUnasked", json!(true)), waits("failover", "VaultUnreachable", "not understood")),
 }

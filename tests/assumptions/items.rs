@@ -29,7 +29,7 @@ otherwise! {
     the_failover_s_time_is_absent: well(switch("failoverTime", json!("Absent"))),
     a_change_of_the_point_moves_the_failover_s_time: well(switch("changePointMovesFailoverTime", json!(true))),
     the_recovered_vm_is_not_named:
-        here(switch("noRecoveredVm", json!(true)), waits("reprotect", "PreconditionsUnmet", "")),
+        here(switch("noRecoveredVm", json!(true)), waits("reprotect", "PreconditionsUnmet", "does not say which VM runs now")),
     the_point_that_was_used_is_not_named: well(switch("noFailoverPoint", json!(true))),
     a_reprotect_begins_another_life:
         here(switch("lifecycleChanges", json!(true)), ends_or_waits("failback", "ItemReplaced", "enabled anew")),

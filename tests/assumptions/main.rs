@@ -13,3 +13,4 @@ mod answers;
 mod driver;
 mod items;
 mod jobs;
+mod page;
