@@ -95,7 +95,8 @@ impl PointChoice {
             PointType::Custom => self.id.is_some() || self.not_after.is_some(),
         };
         let named = self.id.as_ref().is_none_or(|id| last_segment(id).eq_ignore_ascii_case(point.name()));
-        kind && named && self.not_after.is_none_or(|limit| point.time <= limit)
+        // A point without a name cannot be called for.
+        kind && named && !point.name().is_empty() && self.not_after.is_none_or(|limit| point.time <= limit)
     }
 }
 
