@@ -12,10 +12,12 @@ mod rules;
 use asr_operator::api::v1alpha1::{FailoverRequest, RequestStatus};
 use asr_operator::api::{STATUS_MAX_BYTES, all_crds, shorten};
 use harness::ControlPlane;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::discovery::ApiResource;
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 use tokio::sync::OnceCell;
 
 type Refusal = Option<String>;
@@ -263,8 +265,15 @@ fn mismatch(what: &str, refusal: &Refusal, expected: Option<&str>) -> Option<Str
     }
 }
 
+/// The definition of a kind; all are made once, since that takes a while.
+fn definition(kind: &str) -> &'static CustomResourceDefinition {
+    static ALL: OnceLock<Vec<CustomResourceDefinition>> = OnceLock::new();
+    let all = ALL.get_or_init(|| all_crds().unwrap());
+    all.iter().find(|crd| crd.spec.names.kind == kind).unwrap()
+}
+
 fn schema(kind: &str) -> Value {
-    let crd = all_crds().unwrap().into_iter().find(|crd| crd.spec.names.kind == kind).unwrap();
+    let crd = definition(kind);
     serde_json::to_value(crd.spec.versions[0].schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap()).unwrap()
 }
 
@@ -288,13 +297,13 @@ impl Cluster {
     }
 
     fn api(&self, kind: &str) -> Api<DynamicObject> {
-        let crd = all_crds().unwrap().into_iter().find(|crd| crd.spec.names.kind == kind).unwrap();
+        let crd = definition(kind);
         let resource = ApiResource {
             group: crd.spec.group.clone(),
             version: "v1alpha1".to_owned(),
             api_version: format!("{}/v1alpha1", crd.spec.group),
             kind: kind.to_owned(),
-            plural: crd.spec.names.plural,
+            plural: crd.spec.names.plural.clone(),
         };
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
     }

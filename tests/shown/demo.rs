@@ -1,10 +1,7 @@
 //! The demo, as a user runs it: what it reports is recomputed from the simulator's ledger and from kubectl, and a call
 //! that somebody duplicates makes it fail.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
-mod harness;
-
-use harness::{Binaries, Program, RunDir, Signal, Supervised, product_binary};
+use crate::harness::{Binaries, Program, RunDir, Signal, Supervised, product_binary};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

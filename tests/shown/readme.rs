@@ -1,14 +1,11 @@
 //! Everything that the README shows is run: its commands in their order, its reasons, its files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
-mod harness;
-
+use crate::harness::{ControlPlane, Operator, OperatorOptions, Simulator};
 use asr_operator::domain::Reason;
-use harness::{ControlPlane, Operator, OperatorOptions, Simulator};
 
-const README: &str = include_str!("../README.md");
-const CI: &str = include_str!("../.ci/run");
-const SEED: &str = include_str!("../deploy/demo/seed.yaml");
+const README: &str = include_str!("../../README.md");
+const CI: &str = include_str!("../../.ci/run");
+const SEED: &str = include_str!("../../deploy/demo/seed.yaml");
 
 /// The commands of the `sh` blocks below this heading, without their comments.
 fn commands(heading: &str) -> Vec<String> {
@@ -33,7 +30,7 @@ fn from_root(word: &str) -> String {
 
 #[tokio::test]
 async fn its_commands_work_in_their_order() {
-    let plane = ControlPlane::start(harness::Options::default()).await.unwrap();
+    let plane = ControlPlane::start(crate::harness::Options::default()).await.unwrap();
     let sim = Simulator::start(SEED, 400).await.unwrap();
     let mut operator = None;
     for command in commands("Installing") {
@@ -49,7 +46,7 @@ async fn its_commands_work_in_their_order() {
             sim: sim.endpoints(),
             namespaces: vec![],
             operator_namespace: "asr-operator".into(),
-            extra_args: vec!["--new-record-quarantine".into(), "0".into()],
+            extra_args: ["--new-record-quarantine", "0", "--task-detail-every", "1"].map(String::from).to_vec(),
         };
         operator = Some(Operator::start(options).await.unwrap());
     }
