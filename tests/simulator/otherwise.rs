@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use asr_operator::simulator::otherwise::Otherwise;
 use serde_json::{Value, json};
 
-use super::harness::{Azure, container_path, failover_body, group_path, item_path, vault_path};
+use super::harness::{Azure, SEED, container_path, failover_body, group_path, item_path, vault_path};
 
 /// A value of each switch that is not its default.
 fn switches() -> Value {
@@ -90,7 +90,9 @@ async fn act(azure: &Azure, verb: &str, seconds: f64, point: Value) -> String {
 
 /// One history: a drill, a stale point, the way over, a failed reprotect and one that goes well.
 async fn history(switch: Value, old_vm: bool) -> String {
-    let azure = Azure::new().await;
+    // The buckets fill in real time, and a slow machine would see them empty.
+    let unbounded = "rateLimits: {reads: {capacity: 1000000, refillPerSecond: 1000000}}";
+    let azure = Azure::with(&format!("{SEED}{unbounded}\n")).await;
     azure.set_behaviour(json!({"otherwise": switch})).await;
     if !old_vm {
         let vm = format!("{}/providers/Microsoft.Compute/virtualMachines/APP01", group_path("rg-app"));
