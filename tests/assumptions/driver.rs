@@ -83,6 +83,7 @@ macro_rules! otherwise {
     ($($(#[$doc:meta])* $name:ident: $row:expr,)+) => {
         $(
             $(#[$doc])*
+            #[ignore = "a whole loop; .ci/run runs all of them"]
             #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
                 crate::driver::run($row).await;
