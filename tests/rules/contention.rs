@@ -25,7 +25,7 @@ async fn rule_11_two_requests_at_once_are_served_one_after_the_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_11_failover_and_commit_applied_together_run_in_order() {
     let world = World::with(lawless()).await;
-    world.apply(format!("{}---\n{}", sample("commit"), sample("failover"))).await;
+    world.apply(format!("{}---\n{}", sample("failover"), sample("commit"))).await;
     world.wait("CommitRequest", crate::world::COMMIT, ("Ready", "True", Some("Succeeded"))).await;
     let done = world.get("FailoverRequest", FAILOVER).await;
     assert_eq!(reads(&done, "Ready"), ("True", "Succeeded"));
