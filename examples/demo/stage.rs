@@ -27,7 +27,7 @@ impl Stage {
     pub async fn set(clock_rate: u32) -> Result<Self> {
         println!("Starting a real kube-apiserver with etcd and a controller manager");
         let plane =
-            ControlPlane::start(Options { controller_manager: true, progress: |line| println!("  {line}") }).await?;
+            ControlPlane::start(Options { progress: |line| println!("  {line}"), ..Options::default() }).await?;
         plane.install_crds().await;
         let rbac = read("deploy/operator/rbac.yaml")?;
         plane.apply(&rbac).await;

@@ -2,7 +2,7 @@
 //!
 //! Holds request bodies, which carry no credential; never headers. Reads are only counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -49,6 +49,7 @@ pub struct Entry {
 pub(crate) struct Ledger {
     entries: Vec<Entry>,
     counts: BTreeMap<String, u64>,
+    actions: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Ledger {
@@ -74,6 +75,20 @@ impl Ledger {
     /// Counts a call of any kind.
     pub(crate) fn count(&mut self, operation: &str) {
         *self.counts.entry(operation.to_owned()).or_default() += 1;
+    }
+
+    /// Remembers that this principal was allowed this ARM action.
+    pub(crate) fn allowed(&mut self, principal: &str, action: &str) {
+        let actions = self.actions.entry(principal.to_owned()).or_default();
+        // Paths are spelled in any casing; an action is one whatever its casing.
+        if !actions.iter().any(|known| known.eq_ignore_ascii_case(action)) {
+            actions.insert(action.to_owned());
+        }
+    }
+
+    /// The ARM actions that each principal was allowed so far, by its name.
+    pub(crate) fn actions(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.actions
     }
 
     /// Calls by operation.

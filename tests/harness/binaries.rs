@@ -1,7 +1,7 @@
 //! The programs that the harness runs: those of Kubernetes, taken or built once, and those of this package.
 //!
-//! `KUBEBUILDER_ASSETS` names a folder that holds them; without it they are built from `tests/controlplane/go.mod` into
-//! `<target>/controlplane/`. Nothing here starts a server.
+//! `KUBEBUILDER_ASSETS` names a folder that holds them; what it lacks is built from the Go modules under `tests/controlplane`
+//! into `<target>/controlplane/`. Nothing here starts a server.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,12 +17,14 @@ const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/controlplane");
 const HEARTBEAT: Duration = Duration::from_secs(20);
 const VERSION_VARIABLES: &str = "k8s.io/component-base/version";
 
-/// Name of the program, and the Go package that it is built from.
-type Source = (&'static str, &'static str);
-const ETCD: Source = ("etcd", "go.etcd.io/etcd/server/v3");
-const API_SERVER: Source = ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver");
-const KUBECTL: Source = ("kubectl", "k8s.io/kubernetes/cmd/kubectl");
-const CONTROLLER_MANAGER: Source = ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager");
+/// Name of the program, the Go package that it is built from, and the folder of `tests/controlplane` whose module pins it.
+type Source = (&'static str, &'static str, &'static str);
+const ETCD: Source = ("etcd", "go.etcd.io/etcd/server/v3", "");
+const API_SERVER: Source = ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", "");
+const KUBECTL: Source = ("kubectl", "k8s.io/kubernetes/cmd/kubectl", "");
+const CONTROLLER_MANAGER: Source = ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", "");
+const HELM: Source = ("helm", "helm.sh/helm/v4/cmd/helm", "helm");
+const LUA: Source = ("glua", "github.com/yuin/gopher-lua/cmd/glua", "lua");
 
 /// Paths of the control plane's programs.
 #[derive(Clone, Debug)]
@@ -42,7 +44,7 @@ impl Binaries {
             let folder = build(&all, progress)?;
             return Ok(Self::in_folders(&folder, &folder));
         };
-        for (name, _) in [ETCD, API_SERVER, KUBECTL] {
+        for (name, ..) in [ETCD, API_SERVER, KUBECTL] {
             if !assets.join(name).is_file() {
                 return Err(Failure::new(format!(
                     "KUBEBUILDER_ASSETS is {}, which has no {name}: correct it, or unset it to have the programs built",
@@ -68,19 +70,36 @@ impl Binaries {
     }
 }
 
+/// Helm, taken from `KUBEBUILDER_ASSETS` when it is there, else built once.
+pub fn helm(progress: impl Fn(&str)) -> Result<PathBuf> {
+    one(HELM, progress)
+}
+
+/// The Lua interpreter that Argo CD runs health checks with, as a program; taken or built likewise.
+pub fn lua(progress: impl Fn(&str)) -> Result<PathBuf> {
+    one(LUA, progress)
+}
+
+fn one(source: Source, progress: impl Fn(&str)) -> Result<PathBuf> {
+    let taken = std::env::var_os("KUBEBUILDER_ASSETS").map(|assets| Path::new(&assets).join(source.0));
+    match taken {
+        Some(program) if program.is_file() => Ok(program),
+        _ => Ok(build(&[source], progress)?.join(source.0)),
+    }
+}
+
+/// Builds what is not up to date; all of `sources` are of one module.
 fn build(sources: &[Source], progress: impl Fn(&str)) -> Result<PathBuf> {
     let folder = target_dir()?.join("controlplane");
-    let recipe = Recipe::read(&folder)?;
+    let recipe = Recipe::read(&folder, sources[0].2)?;
     if sources.iter().all(|source| recipe.is_built(source)) {
         return Ok(folder);
     }
     let _lock = lock(&folder, &progress)?;
     let missing: Vec<&Source> = sources.iter().filter(|source| !recipe.is_built(source)).collect();
     if !missing.is_empty() {
-        progress(&format!(
-            "the control plane's programs ({}) are built once, from source: some minutes on a small machine",
-            recipe.version
-        ));
+        let names: Vec<&str> = missing.iter().map(|source| source.0).collect();
+        progress(&format!("{} is built once, from source: some minutes on a small machine", names.join(", ")));
     }
     for (index, source) in missing.iter().enumerate() {
         let step = format!("{} ({} of {})", source.0, index + 1, missing.len());
@@ -104,34 +123,33 @@ fn lock(folder: &Path, progress: &impl Fn(&str)) -> Result<File> {
 /// What the programs are built from, and where to.
 struct Recipe {
     folder: PathBuf,
-    /// Of Kubernetes, as `go.mod` pins it: `v1.36.3`.
-    version: String,
+    module: PathBuf,
+    link_flags: String,
     /// Changes whenever a built program would.
     stamp: String,
 }
 
 impl Recipe {
-    fn read(folder: &Path) -> Result<Self> {
+    fn read(folder: &Path, module: &str) -> Result<Self> {
+        let module = Path::new(MODULE).join(module);
         let read = |name: &str| {
-            let path = Path::new(MODULE).join(name);
+            let path = module.join(name);
             std::fs::read_to_string(&path)
                 .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))
         };
         let (requirements, sums) = (read("go.mod")?, read("go.sum")?);
-        let version = requirements
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes "))
-            .ok_or_else(|| Failure::new("tests/controlplane/go.mod requires no k8s.io/kubernetes"))?;
-        let flags = link_flags(version);
+        let version = requirements.lines().find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes "));
+        let flags = version.map_or_else(|| "-s -w".to_owned(), link_flags);
         let digest = Sha256::digest(format!("{requirements}\n{sums}\n{flags}"));
         Ok(Self {
             folder: folder.to_owned(),
-            version: version.to_owned(),
+            module,
+            link_flags: flags,
             stamp: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
         })
     }
 
-    fn stamp_file(&self, (name, _): &Source) -> PathBuf {
+    fn stamp_file(&self, (name, ..): &Source) -> PathBuf {
         self.folder.join(format!("{name}.stamp"))
     }
 
@@ -155,11 +173,11 @@ impl Recipe {
         Ok(())
     }
 
-    fn go(&self, (_, package): &Source, output: &Path) -> Command {
+    fn go(&self, (_, package, _): &Source, output: &Path) -> Command {
         let mut go = Command::new("go");
-        go.current_dir(MODULE)
+        go.current_dir(&self.module)
             .args(["build", "-mod=readonly", "-buildvcs=false", "-trimpath"])
-            .args(["-ldflags", &link_flags(&self.version), "-o"])
+            .args(["-ldflags", &self.link_flags, "-o"])
             .arg(output)
             .arg(package)
             .env("CGO_ENABLED", "0")

@@ -29,13 +29,15 @@ const DEADLINE: Duration = Duration::from_secs(60);
 pub struct Options {
     /// Without one the `default` ServiceAccounts are not made, and namespaces and owned objects are not collected.
     pub controller_manager: bool,
+    /// Whether every request of a ServiceAccount is written down, see [`ControlPlane::audit`].
+    pub audit: bool,
     /// Gets a line for each slow step.
     pub progress: fn(&str),
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { controller_manager: true, progress: say }
+        Self { controller_manager: true, audit: false, progress: say }
     }
 }
 
@@ -68,7 +70,7 @@ impl ControlPlane {
         let pki = Pki::create()?;
         let files = Files::write(&dir, &pki)?;
         let (etcd, etcd_url) = start_etcd(&binaries, &dir).await?;
-        let (api_server, url) = start_api_server(&binaries, &dir, &files, &pki, &etcd_url).await?;
+        let (api_server, url) = start_api_server(&binaries, &dir, &files, &pki, &etcd_url, options.audit).await?;
         let kubeconfig = write_kubeconfig(&dir, "admin", &url, &pki.admin_token)?;
         let mut plane =
             Self { binaries, dir, url, kubeconfig, namespaces: AtomicU32::new(0), servers: vec![api_server, etcd] };
@@ -119,6 +121,12 @@ impl ControlPlane {
     /// Kubeconfig of the administrator.
     pub fn kubeconfig_path(&self) -> &Path {
         &self.kubeconfig
+    }
+
+    /// What the API server has written down about requests of ServiceAccounts, where it was started with `audit`.
+    pub fn audit(&self) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.dir.join("audit.log")).unwrap_or_default();
+        log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// Folder of its logs and files.

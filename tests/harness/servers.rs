@@ -16,6 +16,8 @@ use super::{Failure, Result, https_client};
 
 const START_DEADLINE: Duration = Duration::from_secs(120);
 const PORT_ATTEMPTS: usize = 5;
+/// Requests of ServiceAccounts, without bodies; a watch is written down when it begins and when it ends.
+const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}]}"#;
 const POLL: Duration = Duration::from_millis(100);
 /// Short: whoever else took the port may never answer.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -77,12 +79,19 @@ pub async fn start_api_server(
     files: &Files,
     pki: &Pki,
     etcd: &str,
+    audit: bool,
 ) -> Result<(Supervised, String)> {
+    let policy = dir.write("audit.yaml", AUDIT_POLICY)?;
     let mut last = None;
     for attempt in 1..=PORT_ATTEMPTS {
         let port = free_port()?;
         let log = dir.join(&format!("kube-apiserver-{attempt}.log"));
-        let mut server = api_server(binaries, dir, files, etcd, port, log).start()?;
+        let mut server = api_server(binaries, dir, files, etcd, port, log);
+        if audit {
+            let path = |option: &str, path: &PathBuf| format!("--audit-{option}={}", path.display());
+            server = server.arg(path("policy-file", &policy)).arg(path("log-path", &dir.join("audit.log")));
+        }
+        let mut server = server.start()?;
         let url = format!("https://127.0.0.1:{port}");
         match wait_ready(&mut server, &url, pki).await {
             Ok(()) => return Ok((server, url)),

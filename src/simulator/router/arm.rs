@@ -84,6 +84,7 @@ fn admit<'r>(
         return Err(Answer::gateway(404, arm("InvalidResourceType", &text)));
     };
     if core.directory.allows(principal, &route.action, &route.scope) {
+        core.ledger.allowed(core.directory.name(principal), &route.action);
         return otherwise::linked_access(core, route).map_or(Ok(route), Err);
     }
     let text = format!(

@@ -34,6 +34,7 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
     Router::new()
         .route("/ledger", get(async |State(sim): Sim| reply(&sim, |core, _| Ok(json!(core.ledger.entries())))))
         .route("/requests", get(async |State(sim): Sim| reply(&sim, |core, _| Ok(json!(core.ledger.counts())))))
+        .route("/actions", get(async |State(sim): Sim| reply(&sim, |core, _| Ok(json!(core.ledger.actions())))))
         .route("/jobs", get(async |State(sim): Sim| reply(&sim, jobs)))
         .route("/items", get(async |State(sim): Sim| reply(&sim, items)).post(change_item))
         .route("/clock", get(read_clock).post(change_clock))
