@@ -1,6 +1,6 @@
 //! Everything that the README shows is run: its commands in their order, its reasons, its files.
 
-use crate::harness::{ControlPlane, Operator, OperatorOptions, Simulator};
+use crate::harness::{ControlPlane, Operator, OperatorOptions, Simulator, helm, say};
 use asr_operator::domain::Reason;
 
 const README: &str = include_str!("../../README.md");
@@ -22,6 +22,18 @@ async fn kubectl(plane: &ControlPlane, command: &str) {
     plane.kubectl(&words, None).await.expect_success();
 }
 
+async fn run_helm(plane: &ControlPlane, arguments: &str) {
+    let program = tokio::task::spawn_blocking(|| helm(say)).await.unwrap().unwrap();
+    let output = tokio::process::Command::new(program)
+        .args(arguments.split_whitespace())
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("KUBECONFIG", plane.kubeconfig_path())
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "helm {arguments}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// A path of the README, which is read at the root of the repository.
 fn from_root(word: &str) -> String {
     let root = env!("CARGO_MANIFEST_DIR");
@@ -32,25 +44,19 @@ fn from_root(word: &str) -> String {
 async fn its_commands_work_in_their_order() {
     let plane = ControlPlane::start(crate::harness::Options::default()).await.unwrap();
     let sim = Simulator::start(SEED, 400).await.unwrap();
-    let mut operator = None;
     for command in commands("Installing") {
-        if command.starts_with("kubectl ") {
-            kubectl(&plane, &command).await;
-            continue;
-        }
-        let arguments =
-            command.strip_prefix("asr-operator run").unwrap_or_else(|| panic!("{command} is not run by this test"));
-        assert_eq!(arguments.trim(), "--operator-namespace asr-operator");
-        let options = OperatorOptions {
-            kubeconfig: plane.service_account_kubeconfig("asr-operator", "asr-operator").await,
-            sim: sim.endpoints(),
-            namespaces: vec![],
-            operator_namespace: "asr-operator".into(),
-            extra_args: ["--new-record-quarantine", "0", "--task-detail-every", "1"].map(String::from).to_vec(),
-        };
-        operator = Some(Operator::start(options).await.unwrap());
+        let arguments = command.strip_prefix("helm ").unwrap_or_else(|| panic!("{command} is not run by this test"));
+        run_helm(&plane, arguments).await;
     }
-    assert!(operator.is_some());
+    // Nothing runs Pods here: the program runs with the rights that a Pod of the release has.
+    let options = OperatorOptions {
+        kubeconfig: plane.service_account_kubeconfig("asr-operator", "asr-operator").await,
+        sim: sim.endpoints(),
+        namespaces: vec![],
+        operator_namespace: "asr-operator".into(),
+        extra_args: ["--new-record-quarantine", "0", "--task-detail-every", "1"].map(String::from).to_vec(),
+    };
+    let _operator = Operator::start(options).await.unwrap();
     for command in commands("The loop, by its samples") {
         assert!(command.starts_with("kubectl "), "{command} is not run by this test");
         kubectl(&plane, &command).await;

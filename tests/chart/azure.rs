@@ -1,0 +1,89 @@
+//! The Azure roles in `deploy/azure`: exactly the actions that the operator performs, and the simulated Azure allows no others.
+
+use crate::harness::{Simulator, eventually};
+use crate::stage::DEADLINE;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const SEED: &str = include_str!("../../deploy/demo/seed.yaml");
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/azure");
+
+/// The principal of the seed.
+const PRINCIPAL: &str = "operator";
+
+/// The demo's Azure, where the operator's identity has the role *act* and no other.
+pub fn seed() -> String {
+    let usual = "role: operator";
+    assert!(SEED.contains(usual));
+    if blessing() {
+        return SEED.to_owned();
+    }
+    SEED.replace(usual, &format!("role: none\n    allowedActions: {}", json!(actions("act"))))
+}
+
+/// Waits until all that *observe* allows was done, and that nothing else was.
+pub async fn observes(sim: &Simulator) {
+    let observe = if blessing() { BTreeSet::new() } else { actions("observe") };
+    let seen = eventually(DEADLINE, "every action of the role observe", async || {
+        let seen = performed(sim).await;
+        if observe.is_subset(&seen) { Ok(seen) } else { Err(format!("{seen:#?}")) }
+    })
+    .await;
+    agrees("observe", &seen);
+}
+
+/// That all that *act* allows was done, and nothing else.
+pub async fn acts(sim: &Simulator) {
+    agrees("act", &performed(sim).await);
+}
+
+async fn performed(sim: &Simulator) -> BTreeSet<String> {
+    let seen = sim.get("actions").await;
+    texts(&seen[PRINCIPAL])
+}
+
+fn agrees(role: &str, seen: &BTreeSet<String>) {
+    if blessing() {
+        return bless(role, seen);
+    }
+    let lower = |all: &BTreeSet<String>| all.iter().map(|a| a.to_lowercase()).collect::<BTreeSet<_>>();
+    assert_eq!(
+        lower(seen),
+        lower(&actions(role)),
+        "deploy/azure/{role}.json: left what was done, right what it allows"
+    );
+}
+
+fn actions(role: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(format!("{FOLDER}/{role}.json")).unwrap();
+    let role: Value = serde_json::from_str(&text).unwrap();
+    assert!(role["NotActions"] == json!([]) && role["DataActions"] == json!([]), "{role:#}");
+    texts(&role["Actions"])
+}
+
+fn texts(list: &Value) -> BTreeSet<String> {
+    list.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
+}
+
+fn blessing() -> bool {
+    std::env::var_os("BLESS").is_some()
+}
+
+fn bless(role: &str, seen: &BTreeSet<String>) {
+    let description = match role {
+        "observe" => "Reads a Recovery Services vault for asr-operator: enough for RecoveryVaults and ReplicatedVms.",
+        _ => {
+            "Reads a Recovery Services vault and performs failover, change of the recovery point, commit and reprotect for asr-operator."
+        }
+    };
+    // Azure's own answers spell this one in lower case; a role is read by people.
+    let spelled =
+        |action: &String| action.replace("microsoft.compute/virtualmachines", "Microsoft.Compute/virtualMachines");
+    let seen: BTreeSet<String> = seen.iter().map(spelled).collect();
+    let definition = json!({
+        "Name": format!("asr-operator {role}"), "IsCustom": true, "Description": description,
+        "Actions": seen, "NotActions": [], "DataActions": [], "NotDataActions": [],
+        "AssignableScopes": ["/subscriptions/00000000-0000-0000-0000-000000000000"],
+    });
+    std::fs::write(format!("{FOLDER}/{role}.json"), format!("{definition:#}\n")).unwrap();
+}

@@ -1,0 +1,133 @@
+//! The chart installed on a control plane of its own, and the operator run as its Deployment says, under its
+//! ServiceAccount.
+
+use crate::azure;
+use crate::harness::{ControlPlane, Options, Program, RunDir, Simulator, Supervised, product_binary, wait_condition};
+use crate::helm::{CHART, Helm};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Long enough for a slow machine; a test that waits this long has failed.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+
+/// Release, namespace and ServiceAccount.
+pub const NAME: &str = "asr-operator";
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Everything that runs.
+pub struct Stage {
+    pub plane: ControlPlane,
+    pub helm: Helm,
+    pub sim: Simulator,
+    pub client: kube::Client,
+    pub operator: Supervised,
+}
+
+impl Stage {
+    /// A cluster with the chart in it, a simulated Azure that allows what the roles in `deploy/azure` say, and an operator.
+    pub async fn set() -> Self {
+        let plane = ControlPlane::start(Options { audit: true, ..Options::default() }).await.unwrap();
+        plane.kubectl(&["create", "namespace", "demo"], None).await.expect_success();
+        let sim = Simulator::start(&azure::seed(), 400).await.unwrap();
+        let helm = Helm::on(plane.kubeconfig_path()).await;
+        let values = RunDir::create("values").unwrap().write("values.yaml", &values(&sim).to_string()).unwrap();
+        let install =
+            ["install", NAME, CHART, "--namespace", NAME, "--create-namespace", "-f", values.to_str().unwrap()];
+        let told = helm.run(&install).await.expect_success();
+        assert!(told.contains("kubectl --namespace asr-operator rollout status"), "{told}");
+        let client = plane.client().await;
+        let operator = start(&plane, &sim).await;
+        Self { plane, helm, sim, client, operator }
+    }
+
+    /// Ends the operator as a Pod is ended, and starts another one as the Deployment says by now.
+    pub async fn replace_operator(&mut self) {
+        self.operator.terminate();
+        assert_eq!(self.operator.wait_exit(DEADLINE).await.unwrap(), 0);
+        self.operator = start(&self.plane, &self.sim).await;
+    }
+
+    /// Kills the operator, and starts another one as the Deployment says by now.
+    pub async fn lose_operator(&mut self) {
+        self.operator.kill();
+        self.operator = start(&self.plane, &self.sim).await;
+    }
+
+    /// Applies a sample, as it is.
+    pub async fn apply(&self, sample: &str) {
+        let path = format!("{ROOT}/deploy/samples/{sample}.yaml");
+        self.plane.kubectl(&["apply", "-f", &path], None).await.expect_success();
+    }
+
+    /// Waits for a condition (type, status, reason) in the namespace `demo` and returns the object.
+    pub async fn wait(&self, kind: &str, name: &str, wanted: (&str, &str, Option<&str>)) -> Value {
+        wait_condition(&self.client, kind, "demo", name, wanted, DEADLINE).await
+    }
+
+    /// The objects of this kind in all namespaces.
+    pub async fn all(&self, kind: &str) -> Vec<Value> {
+        let list = ["get", kind, "--all-namespaces", "--output=json"];
+        let list: Value = serde_json::from_str(&self.plane.kubectl(&list, None).await.expect_success()).unwrap();
+        list["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The operations of the operator that Azure accepted, in order.
+    pub async fn accepted(&self) -> Vec<String> {
+        let calls = self.sim.accepted().await;
+        calls
+            .iter()
+            .filter(|call| call["principal"] != "portal")
+            .map(|call| call["operation"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    }
+}
+
+/// What a person would write down for this Azure and the namespace `demo`.
+pub fn values(sim: &Simulator) -> Value {
+    json!({
+        "azure": {"armEndpoint": sim.arm, "authorityHost": sim.authority, "caBundle": {"configMap": "azure-ca"}},
+        "tenants": [{"namespace": "demo", "serviceAccounts": ["asr"], "secrets": ["asr-client"]}],
+        "safety": {"newRecordQuarantineSeconds": 0},
+        "taskDetailEverySeconds": 1,
+    })
+}
+
+/// The first container of the installed Deployment, as the kubelet would start it: its arguments, its environment, its account.
+async fn start(plane: &ControlPlane, sim: &Simulator) -> Supervised {
+    let deployment = plane.get(NAME, "deployment", NAME).await;
+    let pod = &deployment["spec"]["template"]["spec"];
+    let account = pod["serviceAccountName"].as_str().unwrap();
+    let kubeconfig = plane.service_account_kubeconfig(NAME, account).await;
+    let container = &pod["containers"][0];
+    let log = RunDir::create("operator").unwrap().join("operator.log");
+    let mut program = Program::new(NAME, &product_binary(NAME).unwrap(), log).env("KUBECONFIG", &kubeconfig);
+    for argument in container["args"].as_array().unwrap() {
+        program = program.arg(localized(argument.as_str().unwrap(), sim));
+    }
+    for variable in container["env"].as_array().unwrap() {
+        let value = match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
+            Some("metadata.namespace") => NAME,
+            Some("metadata.name") => "asr-operator-0",
+            Some(other) => panic!("{other} is not known here"),
+            None => variable["value"].as_str().unwrap(),
+        };
+        program = program.env(variable["name"].as_str().unwrap(), value);
+    }
+    let loopback = ["--metrics-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"];
+    let mut operator = program.args(loopback).start().unwrap();
+    operator.wait_for_line(DEADLINE, "ready", |line| line.contains("\"ready\"").then_some(())).await.unwrap();
+    operator
+}
+
+/// The argument, with the mounted certificates where they are on this machine.
+fn localized(argument: &str, sim: &Simulator) -> PathBuf {
+    match argument.strip_prefix("--ca-bundle=") {
+        Some(mounted) => {
+            assert_eq!(mounted, "/etc/asr-operator/ca/ca.pem");
+            format!("--ca-bundle={}", sim.ca_path.display()).into()
+        }
+        None => argument.into(),
+    }
+}
