@@ -11,6 +11,7 @@ mod audit;
 mod azure;
 mod gitops;
 mod helm;
+mod image;
 mod manifests;
 mod pods;
 mod release;

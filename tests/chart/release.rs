@@ -3,7 +3,7 @@
 
 use crate::audit::{Grant, grants, uses};
 use crate::azure;
-use crate::harness::{eventually, get};
+use crate::harness::{condition, eventually, get, wait_condition};
 use crate::helm::{Helm, objects};
 use crate::stage::{DEADLINE, NAME, Stage, values};
 use serde_json::{Value, json};
@@ -40,6 +40,26 @@ spec:
     secretRef: {name: asr-client, key: clientSecret}
 ";
 
+/// In a namespace that gave the operator nothing.
+const FOREIGN_VAULT: &str = r"
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: asr, namespace: other}
+---
+apiVersion: asr-operator.io/v1alpha1
+kind: RecoveryVault
+metadata: {name: vault-dr, namespace: other}
+spec:
+  subscriptionId: 00000000-0000-0000-0000-000000000001
+  resourceGroup: rg-dr
+  name: vault-dr
+  identity:
+    type: WorkloadIdentity
+    tenantId: 11111111-1111-1111-1111-111111111111
+    clientId: 22222222-2222-2222-2222-222222222222
+    serviceAccountName: asr
+";
+
 const TOO_LATE: &str = r"
 apiVersion: asr-operator.io/v1alpha1
 kind: RequestDecision
@@ -67,6 +87,7 @@ async fn a_release_is_upgraded_rolled_back_and_gone_and_loses_nothing() {
     stage.wait("RequestDecision", "too-late", ("Stalled", "True", Some("TooLate"))).await;
     azure::acts(&stage.sim).await;
     grants_are_what_is_used(&stage).await;
+    no_role_no_token(&stage).await;
     uninstall(&stage).await;
 }
 
@@ -143,6 +164,21 @@ async fn grants_are_what_is_used(stage: &Stage) {
     let idle = grants.iter().filter(|grant| !used.iter().any(|used| grant.covers(used)));
     let idle: Vec<_> = idle.filter(|grant| unused_for_a_reason(grant).is_none()).collect();
     assert!(idle.is_empty(), "granted and never used: {idle:#?}");
+}
+
+async fn no_role_no_token(stage: &Stage) {
+    stage.plane.kubectl(&["create", "namespace", "other"], None).await.expect_success();
+    stage.plane.apply(FOREIGN_VAULT).await;
+    let wanted = ("Ready", "False", Some("CredentialsFailed"));
+    let vault = wait_condition(&stage.client, "RecoveryVault", "other", "vault-dr", wanted, DEADLINE).await;
+    let told = condition(&vault, "Ready").unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(told.contains("other/asr") && told.contains("forbidden"), "{told}");
+    for foreign in ["demo", "app01", "db01"] {
+        assert!(!vault["status"].to_string().contains(foreign), "{foreign} is shown to another tenant: {vault:#}");
+    }
+    let used = uses(&stage.plane.audit(), NAME, NAME);
+    let denied: Vec<_> = used.iter().filter(|used| !used.allowed).collect();
+    assert!(!denied.is_empty() && denied.iter().all(|used| used.resource == "serviceaccounts/token"), "{denied:#?}");
 }
 
 async fn uninstall(stage: &Stage) {
