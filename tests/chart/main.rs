@@ -17,3 +17,4 @@ mod pods;
 mod release;
 mod stage;
 mod supply;
+mod threats;
