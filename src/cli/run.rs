@@ -41,6 +41,10 @@ pub struct RunArgs {
     /// where the vault's jobs were seen to carry the ids of their calls; false leaves every lost answer to a person.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     pub retry_unknown: bool,
+    /// Seconds for which a request that comes too early (a commit before its failover) is not refused yet: what it waits for
+    /// may be applied right behind it, as tools apply files in their own order.
+    #[arg(long, default_value_t = 60)]
+    pub early_grace: u64,
     /// Seconds between two reads of a running job's tasks.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub task_detail_every: u64,
@@ -72,6 +76,7 @@ impl RunArgs {
                 quarantine: Duration::from_secs(self.new_record_quarantine),
                 max_validity: Duration::from_secs(self.max_validity),
                 retry_unknown: self.retry_unknown,
+                early_grace: Duration::from_secs(self.early_grace),
             },
             task_detail_every: Duration::from_secs(self.task_detail_every),
             managed_identity_namespaces: self.managed_identity_namespaces.clone(),

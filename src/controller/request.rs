@@ -9,6 +9,7 @@ use super::context::Context;
 use super::convert::request::{VerbOf, request_from};
 use super::convert::status::{claimed_item_id, request_status};
 use super::records::{Held, RecordError};
+use super::stores::Waiting;
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
 use super::{replicated_vm, request_decision, send};
@@ -19,7 +20,7 @@ use crate::domain::ids::{ItemKey, RequestKey};
 use crate::domain::item::{Item, Obstacle};
 use crate::domain::observed::{Adoption, Azure, Claim, Facts, Reading, Request, Vm};
 use crate::domain::record::Record;
-use crate::domain::request::{Decision, Effect, Next, Stage, decide, first_in_line, stage};
+use crate::domain::request::{Decision, Effect, InLine, Next, Stage, decide, first_in_line, stage};
 use jiff::Timestamp;
 use kube::api::Api;
 use std::sync::Arc;
@@ -130,10 +131,13 @@ async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> R
         _ => held?,
     };
     let request: Option<Request> = parsed.ok().flatten();
+    let line = line(ctx, key, vm_name.as_deref(), held.as_ref().map(|h| &h.record));
     let facts = Facts {
         key: key.clone(),
         claim,
-        ahead: ahead(ctx, key, vm_name.as_deref(), held.as_ref().map(|h| &h.record)),
+        ahead: first_in_line(line.iter().map(in_line), key).cloned(),
+        pending: line.iter().map(|w| w.key.clone()).filter(|k| k != key).collect(),
+        request_age: object.as_ref().zip(held.as_ref()).and_then(|(object, held)| held.age_of(object.meta())),
         record: held.as_ref().map(|h| h.record.clone()),
         record_age: held.as_ref().map(|h| h.age),
         vm,
@@ -185,12 +189,16 @@ fn handle(ctx: &Context, facts: &Facts, vm: Option<&NamedVm>) -> Option<Arc<Vaul
     facts.record.as_ref().and_then(|record| ctx.vaults.of_vault(&record.vault_id, &facts.key.namespace))
 }
 
-/// Who is served before `key`, of the requests that name the same ReplicatedVm and have not ended.
-fn ahead(ctx: &Context, key: &RequestKey, vm: Option<&str>, record: Option<&Record>) -> Option<RequestKey> {
-    let all = ctx.stores.requests_of(&key.namespace, vm?);
+/// `key`'s request and the others that name the same ReplicatedVm and have not ended.
+fn line(ctx: &Context, key: &RequestKey, vm: Option<&str>, record: Option<&Record>) -> Vec<Waiting> {
     let ended = |k: &RequestKey| record.and_then(|r| r.consumed(k)).is_some_and(|c| c.result.is_some());
-    let pending = all.iter().filter(|w| w.key == *key || !(w.ended || ended(&w.key)));
-    first_in_line(pending.map(|w| (&w.key, w.priority, w.created)), key).cloned()
+    let all = vm.map(|vm| ctx.stores.requests_of(&key.namespace, vm)).unwrap_or_default();
+    all.into_iter().filter(|w| w.key == *key || !(w.ended || ended(&w.key))).collect()
+}
+
+fn in_line(waiting: &Waiting) -> InLine<'_> {
+    let Waiting { key, priority, created, waits_for, .. } = waiting;
+    InLine { key, priority: *priority, created: *created, waits_for: *waits_for }
 }
 
 /// Does the one thing that was decided.

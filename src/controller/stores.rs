@@ -3,6 +3,7 @@
 use super::convert::record::step_object;
 use crate::api::v1alpha1::{AdoptionState, RecoveryVault, ReplicatedVm, Request};
 use crate::asr::VaultId;
+use crate::domain::Reason;
 use crate::domain::ids::{Kind, RequestKey, Step};
 use crate::domain::observed::Adoption;
 use jiff::Timestamp;
@@ -52,6 +53,8 @@ pub struct Waiting {
     pub created: Option<Timestamp>,
     /// Its status says that it ended.
     pub ended: bool,
+    /// What it waits for, by its status.
+    pub waits_for: Option<Reason>,
 }
 
 /// What `made` makes of every readable object of the caches, without copies of the objects.
@@ -117,11 +120,13 @@ fn waiting<K: Request>(request: &K, kind: Kind) -> Waiting {
     let ended = conditions
         .iter()
         .any(|c| (c.type_ == "Ready" || c.type_ == "Stalled") && c.status == "True" && c.reason != "OutcomeUnknown");
+    let waits = conditions.iter().find(|c| c.type_ == "Reconciling" && c.status == "True");
     Waiting {
         key: RequestKey { kind, namespace: request.namespace().unwrap_or_default(), name: request.name_any() },
         vm: spec.replicated_vm.to_owned(),
         priority: spec.priority,
         created: request.meta().creation_timestamp.as_ref().map(|t| t.0),
         ended,
+        waits_for: waits.and_then(|c| Reason::parse(&c.reason)),
     }
 }

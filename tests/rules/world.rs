@@ -43,7 +43,8 @@ pub struct Setup {
     pub clock_rate: u32,
     /// Edits the seed.
     pub seed: fn(&str) -> String,
-    /// Options of the operator; the usual ones switch the quarantine off and read tasks often.
+    /// Options of the operator; the usual ones switch the quarantine and the grace of early requests off and read tasks
+    /// often.
     pub operator_args: Vec<String>,
     /// Whether the vault and the VM are applied and awaited.
     pub with_vm: bool,
@@ -51,7 +52,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        let args = ["--new-record-quarantine", "0", "--task-detail-every", "1"];
+        let args = ["--new-record-quarantine", "0", "--task-detail-every", "1", "--early-grace", "0"];
         Self { clock_rate: 40, seed: str::to_owned, operator_args: args.map(String::from).to_vec(), with_vm: true }
     }
 }

@@ -202,9 +202,16 @@ pub(super) fn facts(verb: impl Verb + 'static) -> Facts {
         record: Some(Record::empty(VAULT, "app01-item")),
         record_age: Some(WEEK),
         ahead: None,
+        pending: vec![],
+        request_age: Some(WEEK),
         decisions: vec![],
         nonce: "nonce".into(),
-        limits: Limits { quarantine: Duration::from_secs(300), max_validity: WEEK, retry_unknown: true },
+        limits: Limits {
+            quarantine: Duration::from_secs(300),
+            max_validity: WEEK,
+            retry_unknown: true,
+            early_grace: Duration::from_secs(60),
+        },
         adoption: Adoption::Confirmed,
     }
 }
