@@ -16,6 +16,7 @@ use super::{replicated_vm, request_decision, send};
 use crate::api::shorten;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::Reason;
+use crate::domain::decision::PersonDecision;
 use crate::domain::ids::{ItemKey, RequestKey};
 use crate::domain::item::{Item, Obstacle};
 use crate::domain::observed::{Adoption, Azure, Claim, Facts, Reading, Request, Vm};
@@ -94,9 +95,15 @@ pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Nex
 /// Observes, decides and acts.
 async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, PassError> {
     let began = Moment::now();
-    let observed = observe::<K>(ctx, key, began).await?;
+    let mut observed = observe::<K>(ctx, key, began).await?;
     let cluster = began.elapsed();
-    let azure = azure::observe(ctx, &observed.facts, observed.handle.as_deref()).await;
+    // A list that is surely fresh takes the API server 100 ms, so it is waited for beside Azure.
+    let (mut azure, said) =
+        tokio::join!(azure::observe(ctx, &observed.facts, observed.handle.as_deref()), decisions(ctx, &observed.facts));
+    observed.facts.decisions = said?;
+    if !observed.facts.decisions.is_empty() {
+        azure = azure::observe(ctx, &observed.facts, observed.handle.as_deref()).await;
+    }
     let read = began.elapsed();
     let decision = decide(&observed.facts, &azure);
     if let Some(handle) = &observed.handle {
@@ -109,14 +116,22 @@ async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, Pas
     Ok(Pass { observed, azure, decision })
 }
 
+/// What people said of the request, where that can change anything.
+async fn decisions(ctx: &Context, facts: &Facts) -> Result<Vec<PersonDecision>, kube::Error> {
+    match stage(facts) {
+        // The target is frozen first, and all is looked at anew; or all is over.
+        Stage::Claim(_) | Stage::Ended(_) | Stage::Gone | Stage::NameReused => Ok(vec![]),
+        _ => request_decision::on(ctx, &facts.key).await,
+    }
+}
+
 /// Step 1: request, ReplicatedVm, RecoveryVault, claim and record, each by a fresh GET; those that do not wait for
 /// another's answer at the same time.
 async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> Result<Observed<K>, PassError> {
     ctx.stores.ready().await;
     let api: Api<K> = Api::namespaced(ctx.kube.clone(), &key.namespace);
-    let (object, claim, decisions) =
-        tokio::join!(api.get_opt(&key.name), ctx.records.claim(key), request_decision::on(ctx, key));
-    let (object, claim, decisions) = (object?, claim?, decisions?);
+    let (object, claim) = tokio::join!(api.get_opt(&key.name), ctx.records.claim(key));
+    let (object, claim) = (object?, claim?);
     let parsed = object.as_ref().map(|o| request_from(o, key)).transpose();
     let vm_name = object.as_ref().map(|o| o.request_spec().replicated_vm.to_owned());
     let claimed = claim.as_ref().map(Claim::item);
@@ -142,7 +157,7 @@ async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> R
         record_age: held.as_ref().map(|h| h.age),
         vm,
         request,
-        decisions,
+        decisions: vec![],
         nonce: Uuid::new_v4().to_string(),
         limits: ctx.settings.limits,
         adoption: Adoption::Unknown,
