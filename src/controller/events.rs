@@ -2,7 +2,7 @@
 
 use crate::api::{fit_to_schema, schema_of};
 use crate::domain::Reason;
-use crate::domain::condition::Condition;
+use crate::domain::condition::{Condition, ConditionType, Truth};
 use crate::domain::ids::Kind;
 use crate::telemetry::Metrics;
 use k8s_openapi::NamespaceResourceScope;
@@ -85,6 +85,7 @@ impl Reporter {
         K: Resource<DynamicType = ()>,
     {
         let kind = kind_label(K::kind(&()).as_ref());
+        let waits = new.iter().any(|c| c.kind == ConditionType::Reconciling && c.truth == Truth::True);
         for condition in new {
             let before = old.iter().find(|o| o.type_ == condition.kind.as_str());
             let same =
@@ -96,7 +97,11 @@ impl Reporter {
                 self.metrics.transition(kind, condition.reason);
             }
             let event = Event {
-                type_: if is_bad(condition) { EventType::Warning } else { EventType::Normal },
+                type_: if is_bad(condition) && !(waits && may_come_right(condition)) {
+                    EventType::Warning
+                } else {
+                    EventType::Normal
+                },
                 reason: condition.reason.as_str().into(),
                 note: Some(super::convert::status::cut(&condition.message, 1000)),
                 action: condition.kind.as_str().into(),
@@ -111,7 +116,7 @@ impl Reporter {
 
 /// What is worth an event: the standing of the object, by Ready, and verb conditions once they are decided.
 fn is_news(condition: &Condition) -> bool {
-    use crate::domain::{ConditionType as T, Truth};
+    use ConditionType as T;
     match condition.kind {
         T::Ready => true,
         T::Reconciling | T::Stalled | T::Accepted => false,
@@ -125,6 +130,11 @@ fn is_news(condition: &Condition) -> bool {
         }
         T::Protected | T::ReplicationHealthy | T::FailoverReady | T::DrillCurrent => condition.truth == Truth::False,
     }
+}
+
+/// What is no reason to look while the request waits: the request that must come first is expected.
+fn may_come_right(condition: &Condition) -> bool {
+    matches!(condition.reason, Reason::NoPendingFailover | Reason::NotCommitted | Reason::NotFailedOver)
 }
 
 fn is_bad(condition: &Condition) -> bool {

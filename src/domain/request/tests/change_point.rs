@@ -12,6 +12,7 @@ use super::super::super::record::{End, PointRef};
 use super::super::super::verb::Call;
 use super::super::{Effect, decide};
 use super::fixture::*;
+use super::told::*;
 
 fn to(name: &str) -> ChangePoint {
     ChangePoint { point: PointChoice { point_type: PointType::Custom, id: Some(name.into()), ..PointChoice::LATEST } }

@@ -10,6 +10,7 @@ use super::super::super::observed::{Azure, Facts, Reading};
 use super::super::super::record::{End, Record};
 use super::super::{InLine, Next, decide, first_in_line};
 use super::fixture::*;
+use super::told::*;
 use std::time::Duration;
 
 const WAITS: Option<Standing> = Some(Standing::Reconciling);
