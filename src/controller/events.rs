@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// The one field manager of everything that the operator writes.
 pub const FIELD_MANAGER: &str = "asr-operator";
@@ -27,14 +27,16 @@ pub struct Reporter {
     client: Client,
     recorder: Recorder,
     metrics: Arc<Metrics>,
-    schemas: Arc<Mutex<HashMap<String, Arc<Option<JSONSchemaProps>>>>>,
 }
+
+/// The schema of each kind that was reported on: dear to make, and the same for everybody.
+static SCHEMAS: LazyLock<Mutex<HashMap<String, Arc<Option<JSONSchemaProps>>>>> = LazyLock::new(Mutex::default);
 
 impl Reporter {
     /// Through `client`.
     pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
         let name = KubeReporter { controller: FIELD_MANAGER.into(), instance: None };
-        Self { recorder: Recorder::new(client.clone(), name), client, metrics, schemas: Arc::default() }
+        Self { recorder: Recorder::new(client.clone(), name), client, metrics }
     }
 
     /// Writes `status` to `object` unless it says that already. Returns whether anything was written.
@@ -62,7 +64,7 @@ impl Reporter {
             "status": status,
         });
         // One text beyond its bound would lose the whole write.
-        if let Some(schema) = self.schema::<K>().as_ref() {
+        if let Some(schema) = schema::<K>().as_ref() {
             fit_to_schema(&mut body, schema);
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
@@ -71,12 +73,6 @@ impl Reporter {
             Err(kube::Error::Api(s)) if s.is_not_found() || s.is_conflict() => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    fn schema<K: Resource<DynamicType = ()> + CustomResourceExt>(&self) -> Arc<Option<JSONSchemaProps>> {
-        let mut schemas = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = schemas.entry(K::kind(&()).into_owned());
-        Arc::clone(known.or_insert_with(|| Arc::new(schema_of::<K>().ok().flatten())))
     }
 
     /// Publishes an event for each condition that says something new, and counts a change of Ready.
@@ -112,6 +108,12 @@ impl Reporter {
             }
         }
     }
+}
+
+fn schema<K: Resource<DynamicType = ()> + CustomResourceExt>() -> Arc<Option<JSONSchemaProps>> {
+    let mut schemas = SCHEMAS.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = schemas.entry(K::kind(&()).into_owned());
+    Arc::clone(known.or_insert_with(|| Arc::new(schema_of::<K>().ok().flatten())))
 }
 
 /// What is worth an event: the standing of the object, by Ready, and verb conditions once they are decided.

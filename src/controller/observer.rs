@@ -50,6 +50,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
         next_jobs = active.then(|| next_jobs.unwrap_or_else(|| Instant::now() + poll.active));
         let jobs_due = next_jobs.unwrap_or(items_due);
         tokio::select! {
+            biased;
             () = handle.stop.cancelled() => return,
             () = handle.kick.notified() => (items_due, kicked) = (Instant::now(), true),
             () = handle.follow_changed.notified() => {}
@@ -80,13 +81,13 @@ async fn items(ctx: &Context, handle: &VaultHandle, poll: Poll, failures: &mut u
     match reading {
         Reading::Known(_) => {
             *failures = 0;
-            poll.idle.mul_f64(0.8 + 0.4 * rand::random::<f64>())
+            poll.idle.mul_f64(0.8 + 0.4 * ctx.machine.chance())
         }
         Reading::Absent => poll.idle,
         Reading::Unreadable(u) => {
             *failures = failures.saturating_add(1);
             tracing::warn!(vault = %handle.vault, class = u.class.as_str(), reason = %u.obstacle.reason, message = %u.obstacle.message, "the vault cannot be listed");
-            u.retry_after.unwrap_or_else(|| delay(u.class, *failures, rand::random()).max(floor(u.class)))
+            u.retry_after.unwrap_or_else(|| delay(u.class, *failures, ctx.machine.chance()).max(floor(u.class)))
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::domain::item::Obstacle;
 use crate::domain::observed::{Reading, Unreadable};
 use crate::domain::request::Next;
 use crate::domain::vault::{VaultFacts, conditions};
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::Api;
 use std::sync::Arc;
@@ -68,7 +67,7 @@ async fn ensure_observed(
     {
         return Ok(Ok(handle));
     }
-    let handle = Arc::new(VaultHandle::new(key, vault, client, fingerprint));
+    let handle = Arc::new(VaultHandle::new(key, vault, client, fingerprint, Arc::clone(&ctx.machine)));
     ctx.vaults.put(Arc::clone(&handle));
     ctx.metrics.vaults(ctx.vaults.len());
     if !spec.suspend {
@@ -116,7 +115,7 @@ async fn report(
             .or_else(|| old.and_then(|o| o.location.clone())),
         protected_items: known.or_else(|| old.and_then(|o| o.protected_items)),
         adoption: adoption(old, handle),
-        conditions: super::convert::status::conditions(&shown, before, generation, Timestamp::now()),
+        conditions: super::convert::status::conditions(&shown, before, generation, ctx.machine.time_of_day()),
     };
     if ctx.reporter.status(object, old, &status).await? {
         ctx.reporter.transitions(object, before, &shown).await;

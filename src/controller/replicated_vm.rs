@@ -53,7 +53,7 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
         last_reprotect: record.as_ref().and_then(|r| last_operation(r, Step::Reprotect)),
     };
     let old = object.status.as_ref();
-    let status = vm_status(&view, extras, old, object.metadata.generation, Timestamp::now());
+    let status = vm_status(&view, extras, old, object.metadata.generation, ctx.machine.time_of_day());
     let written = ctx.reporter.status(&object, old, &status).await?;
     if written {
         let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();

@@ -4,10 +4,10 @@
 
 mod azure;
 
-use super::clock::Moment;
 use super::context::Context;
 use super::convert::request::{VerbOf, request_from};
 use super::convert::status::{claimed_item_id, request_status};
+use super::machine::Moment;
 use super::records::{Held, RecordError};
 use super::stores::Waiting;
 use super::vaults::VaultHandle;
@@ -22,11 +22,9 @@ use crate::domain::item::{Item, Obstacle};
 use crate::domain::observed::{Adoption, Azure, Claim, Facts, Reading, Request, Vm};
 use crate::domain::record::Record;
 use crate::domain::request::{Decision, Effect, InLine, Next, Stage, decide, first_in_line, stage};
-use jiff::Timestamp;
 use kube::api::Api;
 use std::sync::Arc;
 use std::time::Duration;
-use uuid::Uuid;
 
 /// Why a pass did not come to its end; it is begun again.
 #[derive(Debug, thiserror::Error)]
@@ -94,9 +92,9 @@ pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Nex
 
 /// Observes, decides and acts.
 async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, PassError> {
-    let began = Moment::now();
+    let began = ctx.machine.now();
     let mut observed = observe::<K>(ctx, key, began).await?;
-    let cluster = began.elapsed();
+    let cluster = ctx.machine.since(began);
     // A list that is surely fresh takes the API server 100 ms, so it is waited for beside Azure.
     let (mut azure, said) =
         tokio::join!(azure::observe(ctx, &observed.facts, observed.handle.as_deref()), decisions(ctx, &observed.facts));
@@ -104,14 +102,15 @@ async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, Pas
     if !observed.facts.decisions.is_empty() {
         azure = azure::observe(ctx, &observed.facts, observed.handle.as_deref()).await;
     }
-    let read = began.elapsed();
+    let read = ctx.machine.since(began);
     let decision = decide(&observed.facts, &azure);
     if let Some(handle) = &observed.handle {
         handle.copies(key, decision.next == Next::OnItemNews);
     }
     act(ctx, &observed, &decision, &azure).await?;
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    let (cluster_us, azure_us, act_us) = (micros(cluster), micros(read - cluster), micros(began.elapsed() - read));
+    let (cluster_us, azure_us, act_us) =
+        (micros(cluster), micros(read.saturating_sub(cluster)), micros(ctx.machine.since(began).saturating_sub(read)));
     tracing::debug!(request = %key, cluster_us, azure_us, act_us, "observed, decided and acted");
     Ok(Pass { observed, azure, decision })
 }
@@ -158,7 +157,7 @@ async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> R
         vm,
         request,
         decisions: vec![],
-        nonce: Uuid::new_v4().to_string(),
+        nonce: ctx.machine.nonce(),
         limits: ctx.settings.limits,
         adoption: Adoption::Unknown,
     };
@@ -267,7 +266,7 @@ async fn report<K: VerbOf>(ctx: &Context, pass: &Pass<K>, again: bool) -> Result
         .or_else(|| observed.facts.vm.as_ref().ok().map(|vm: &Vm| &vm.item));
     let Some(view) = decision.view.clone().or_else(|| invalid(&observed.facts)) else { return Ok(()) };
     let id = claimed_item_id(observed.facts.claim.as_ref(), item.map(|i: &Item| i));
-    let mut status = request_status(&view, id, old, object.meta().generation, Timestamp::now());
+    let mut status = request_status(&view, id, old, object.meta().generation, ctx.machine.time_of_day());
     shorten(&mut status);
     if ctx.reporter.status(object, old.filter(|_| !again), &status).await? {
         let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();

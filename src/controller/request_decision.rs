@@ -10,7 +10,6 @@ use crate::domain::ids::{Kind, RequestKey};
 use crate::domain::job::JobId;
 use crate::domain::observed::Claim;
 use crate::domain::request::Next;
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use std::time::Duration;
@@ -64,7 +63,7 @@ async fn report(ctx: &Context, object: &RequestDecision, shown: &[Condition]) ->
     let generation = object.metadata.generation;
     let status = RequestDecisionStatus {
         observed_generation: generation,
-        conditions: super::convert::status::conditions(shown, before, generation, Timestamp::now()),
+        conditions: super::convert::status::conditions(shown, before, generation, ctx.machine.time_of_day()),
     };
     if ctx.reporter.status(object, old, &status).await? {
         ctx.reporter.transitions(object, before, shown).await;
