@@ -2,6 +2,7 @@
 
 use super::events::Reporter;
 use super::records::Records;
+use super::replicas::Replicas;
 use super::stores::Stores;
 use super::vaults::Vaults;
 use super::wake::Wake;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub task_detail_every: Duration,
     /// Namespaces that may use the pod's own managed identity.
     pub managed_identity_namespaces: Vec<String>,
+    /// This replica's name; no two replicas have the same.
+    pub replica_name: String,
     /// How many reconciles of one kind run at once.
     pub concurrency: u16,
 }
@@ -51,6 +54,8 @@ pub struct Context {
     pub reporter: Reporter,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Who shares the work.
+    pub replicas: Arc<Replicas>,
     /// Wakes objects.
     pub wake: Wake,
     /// How long open intents have been known here.

@@ -4,7 +4,8 @@ use super::context::Context;
 use super::convert::request::VerbOf;
 use super::request::{PassError, reconcile};
 use super::runner::{Pass, Watched, watch};
-use super::stores::{RequestCache, waiting_of};
+use super::share;
+use super::stores::{RequestCache, RequestFinder, finder_of, waiting_of};
 use super::wake::Wake;
 use crate::api::v1alpha1::{ChangeRecoveryPointRequest, CommitRequest, FailoverRequest, ReprotectRequest};
 use crate::domain::ids::{Kind, RequestKey};
@@ -14,6 +15,7 @@ use futures::future::BoxFuture;
 use kube::Client;
 use kube::api::Api;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
 
@@ -64,6 +66,8 @@ type Start = Box<dyn FnOnce(&Context, &CancellationToken) -> Vec<BoxFuture<'stat
 pub(super) struct RequestWatch {
     /// Whether its caches have seen all there is.
     pub(super) filled: Vec<Receiver<bool>>,
+    /// One of them by its name.
+    pub(super) finder: (Kind, RequestFinder),
     cache: RequestCache,
     run: Start,
 }
@@ -76,9 +80,10 @@ impl RequestWatch {
 
     fn of<K: VerbOf>(kind: Kind, kube: &Client, spaces: &[Option<String>]) -> Self {
         let watches: Vec<Watched<K>> = watch(kube, spaces);
-        let stores = watches.iter().map(Watched::store).collect();
+        let stores: Vec<_> = watches.iter().map(Watched::store).collect();
         Self {
             filled: watches.iter().map(Watched::filled).collect(),
+            finder: (kind, finder_of::<K>(kind, stores.clone())),
             cache: waiting_of::<K>(kind, stores),
             run: Box::new(move |ctx, stop| {
                 watches.into_iter().map(|watched| serve(watched, kind, ctx, stop)).collect()
@@ -104,7 +109,27 @@ fn serve<K: VerbOf>(
     stop: &CancellationToken,
 ) -> BoxFuture<'static, ()> {
     let pass: Pass = Arc::new(move |ctx, namespace, name| {
-        async move { reconcile::<K>(&ctx, &RequestKey { kind, namespace, name }).await }.boxed()
+        async move {
+            let key = RequestKey { kind, namespace, name };
+            match left_to_another(&ctx, &key).await {
+                Some(next) => Ok(next),
+                None => reconcile::<K>(&ctx, &key).await,
+            }
+        }
+        .boxed()
     });
     watched.run(ctx.clone(), Wake::requests(kind), pass, stop.clone()).boxed()
+}
+
+/// A request that another replica works on is looked at again after this time: its vault may have come to be another.
+const ANOTHERS: Duration = Duration::from_secs(60);
+
+/// When to look again at a request that is another replica's; `None` for one's own.
+async fn left_to_another(ctx: &Context, key: &RequestKey) -> Option<Next> {
+    ctx.stores.ready().await;
+    ctx.replicas.joined().await;
+    let request = ctx.stores.request(key);
+    let ours = request.as_ref().is_none_or(|request| ctx.replicas.owns(&share::of_request(&ctx.stores, request)));
+    let ended = request.is_some_and(|request| request.ended);
+    (!ours).then_some(if ended { Next::OnChange } else { Next::After(ANOTHERS) })
 }

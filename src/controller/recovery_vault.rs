@@ -5,6 +5,8 @@ use super::convert::record::step_object;
 use super::credentials::{CredentialsError, client};
 use super::observer::{self, Poll};
 use super::request::PassError;
+use super::share;
+use super::stores::one;
 use super::vaults::{VaultHandle, VaultKey};
 use crate::api::v1alpha1::{Adoption, AdoptionState, RecoveryVault, RecoveryVaultStatus, parse_duration};
 use crate::asr::VaultId;
@@ -30,9 +32,14 @@ const AGAIN: Duration = Duration::from_secs(60);
 pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Next, PassError> {
     let api: Api<RecoveryVault> = Api::namespaced(ctx.kube.clone(), namespace);
     let key = (namespace.to_owned(), name.to_owned());
+    ctx.replicas.joined().await;
+    let anothers = one(&ctx.stores.vaults, namespace, name, share::of_vault).is_some_and(|of| !ctx.replicas.owns(&of));
+    if anothers {
+        forget(ctx, &key);
+        return Ok(Next::After(AGAIN));
+    }
     let Some(object) = api.get_opt(name).await? else {
-        ctx.vaults.remove(&key);
-        ctx.metrics.vaults(ctx.vaults.len());
+        forget(ctx, &key);
         return Ok(Next::OnChange);
     };
     match ensure_observed(ctx, &object, key).await? {
@@ -40,6 +47,11 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
         Err(obstacle) => report(ctx, &object, &refused(&object, obstacle), None).await?,
     }
     Ok(Next::After(AGAIN))
+}
+
+fn forget(ctx: &Context, key: &VaultKey) {
+    ctx.vaults.remove(key);
+    ctx.metrics.vaults(ctx.vaults.len());
 }
 
 /// The view of this object, made anew when its settings or its Secret changed.
@@ -59,7 +71,7 @@ async fn ensure_observed(
         Ok(made) => made,
         Err(CredentialsError::Kube(error)) => return Err(error.into()),
         Err(error) => {
-            ctx.vaults.remove(&key);
+            forget(ctx, &key);
             return Ok(Err(Obstacle::new(Reason::CredentialsFailed, format!("{error}."))));
         }
     };
@@ -71,7 +83,11 @@ async fn ensure_observed(
     let handle = Arc::new(VaultHandle::new(key, vault, client, fingerprint));
     ctx.vaults.put(Arc::clone(&handle));
     ctx.metrics.vaults(ctx.vaults.len());
-    if !spec.suspend {
+    if spec.suspend {
+        // Nothing is listed, so nobody is woken by a list.
+        observer::wake(ctx, &handle, None);
+        observer::wake_requests(ctx, &handle);
+    } else {
         tokio::spawn(observer::run(ctx.clone(), Arc::clone(&handle), poll(object)));
     }
     Ok(Ok(handle))

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::request::PassError;
+use super::share;
 use super::wake::Sleeper;
 use crate::api::v1alpha1::{DecidedKind, DecidedOutcome, DecisionKind, RequestDecision, RequestDecisionStatus};
 use crate::domain::condition::{Condition, ConditionType, Truth};
@@ -17,6 +18,9 @@ use std::time::Duration;
 
 /// While it has not taken effect, it is looked at again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// One whose request is another replica's work is looked at again after this time.
+const ANOTHERS: Duration = Duration::from_secs(5);
 
 /// Every word on this request, by a fresh list: a request is not sent past one that was said before.
 ///
@@ -40,6 +44,11 @@ pub(super) async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Res
     let Some(decision) = said(&object) else { return Ok(Next::OnChange) };
     let about = &object.spec.request_ref;
     let key = RequestKey { kind: kind(about.kind), namespace: namespace.to_owned(), name: about.name.clone() };
+    ctx.stores.ready().await;
+    ctx.replicas.joined().await;
+    if !ctx.replicas.owns(&share::of_key(&ctx.stores, &key)) {
+        return Ok(if has_ended(&object) { Next::OnChange } else { Next::After(ANOTHERS) });
+    }
     let claim = ctx.records.claim(&key).await?;
     let held = match claim.as_ref().map(Claim::item) {
         Some(item) => ctx.records.read(&item).await?,
@@ -52,6 +61,11 @@ pub(super) async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Res
     }
     ctx.wake.up(Sleeper::Request(key));
     Ok(Next::After(AGAIN))
+}
+
+fn has_ended(object: &RequestDecision) -> bool {
+    let conditions = object.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    conditions.iter().any(|c| (c.type_ == "Ready" || c.type_ == "Stalled") && c.status == "True")
 }
 
 fn waits(shown: &[Condition]) -> bool {

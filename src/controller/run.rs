@@ -4,6 +4,7 @@ use super::context::{Context, IntentAges, Settings};
 use super::events::Reporter;
 use super::kinds::RequestWatch;
 use super::records::Records;
+use super::replicas::{self, Replicas};
 use super::runner::{Pass, Reported, Watched, watch};
 use super::stores::Stores;
 use super::vaults::Vaults;
@@ -62,7 +63,7 @@ impl Operator {
         let serving = tokio::spawn(probes.serve(readiness.clone(), Arc::clone(&metrics), stop.clone()));
         let kube = Client::try_from(Config::infer().await?)?;
         await_definitions(&kube, &readiness, &stop).await;
-        let (ctx, controllers) = self.controllers(kube, metrics, &stop).await?;
+        let (ctx, controllers) = self.controllers(kube, metrics, &readiness, &stop).await?;
         readiness.set(Ok(()));
         tracing::info!(health = %health, metrics = %metrics_addr, "ready");
         futures::future::join_all(controllers).await;
@@ -79,23 +80,27 @@ impl Operator {
         self,
         kube: Client,
         metrics: Arc<Metrics>,
+        readiness: &Readiness,
         stop: &CancellationToken,
     ) -> Result<(Context, Vec<BoxFuture<'static, ()>>), RunError> {
         let spaces = scopes(&self.settings.namespaces);
         let mut watched = Kinds::new(&kube, &spaces);
+        let careful = careful_client().await?;
         let ctx = Context {
-            records: Records::new(careful_client().await?, &self.settings.operator_namespace),
+            records: Records::new(careful.clone(), &self.settings.operator_namespace),
             stores: Arc::new(watched.stores()),
             vaults: Arc::new(Vaults::default()),
             reporter: Reporter::new(kube.clone(), Arc::clone(&metrics)),
             endpoint: Arc::new(self.endpoint),
             wake: Wake::default(),
             intents: Arc::new(IntentAges::default()),
+            replicas: Arc::new(Replicas::new(&self.settings.replica_name)),
             settings: Arc::new(self.settings),
             kube,
             metrics,
         };
-        let controllers = watched.run(&ctx, stop);
+        let mut controllers = watched.run(&ctx, stop);
+        controllers.push(replicas::run(ctx.clone(), careful, readiness.clone(), stop.clone()).boxed());
         Ok((ctx, controllers))
     }
 }
@@ -173,6 +178,7 @@ impl Kinds {
         let lasting = self.vms.iter().map(Watched::filled).chain(self.vaults.iter().map(Watched::filled));
         Stores {
             filled: self.requests.iter().flat_map(|kind| kind.filled.clone()).chain(lasting).collect(),
+            finders: self.requests.iter().map(|kind| kind.finder.clone()).collect(),
             requests: self.requests.iter_mut().map(RequestWatch::take_cache).collect(),
             vms: self.vms.iter().map(Watched::store).collect(),
             vaults: self.vaults.iter().map(Watched::store).collect(),
