@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::convert::record::step_object;
 use super::credentials::{CredentialsError, client};
+use super::events::Shown;
 use super::observer::{self, Poll};
 use super::request::PassError;
 use super::share;
@@ -42,11 +43,11 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
         forget(ctx, &key);
         return Ok(Next::OnChange);
     };
-    match ensure_observed(ctx, &object, key).await? {
+    let shown = match ensure_observed(ctx, &object, key).await? {
         Ok(handle) => report(ctx, &object, &facts(&object, &handle), Some(&handle)).await?,
         Err(obstacle) => report(ctx, &object, &refused(&object, obstacle), None).await?,
-    }
-    Ok(Next::After(AGAIN))
+    };
+    Ok(if shown == Shown::Outdated { Next::Now } else { Next::After(AGAIN) })
 }
 
 fn forget(ctx: &Context, key: &VaultKey) {
@@ -117,7 +118,7 @@ async fn report(
     object: &RecoveryVault,
     facts: &VaultFacts,
     handle: Option<&VaultHandle>,
-) -> Result<(), PassError> {
+) -> Result<Shown, PassError> {
     let old = object.status.as_ref();
     let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();
     let generation = object.metadata.generation;
@@ -134,11 +135,12 @@ async fn report(
         adoption: adoption(old, handle),
         conditions: super::convert::status::conditions(&shown, before, generation, Timestamp::now()),
     };
-    if ctx.reporter.status(object, old, &status).await? {
+    let written = ctx.reporter.status(object, old, &status).await?;
+    if let Shown::Written(_) = &written {
         ctx.reporter.transitions(object, before, &shown).await;
         tracing::info!(vault = %object.name_any(), namespace = object.namespace(), reason = %shown[0].reason, message = %shown[0].message, "vault");
     }
-    Ok(())
+    Ok(written)
 }
 
 /// What was seen before and what is seen now; a contradiction stays.

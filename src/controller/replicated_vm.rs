@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::convert::status::{VmExtras, parse_signed, vm_status};
+use super::events::Shown;
 use super::request::PassError;
 use super::share;
 use super::stores::any;
@@ -62,7 +63,11 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
     };
     let old = object.status.as_ref();
     let status = vm_status(&view, extras, old, object.metadata.generation, Timestamp::now());
-    let written = ctx.reporter.status(&object, old, &status).await?;
+    let shown = ctx.reporter.status(&object, old, &status).await?;
+    if shown == Shown::Outdated {
+        return Ok(Next::Now);
+    }
+    let written = shown != Shown::Same;
     if written {
         let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();
         ctx.reporter.transitions(&object, before, &view.conditions).await;

@@ -1,6 +1,7 @@
 //! The controller of RequestDecision: wakes the request that a person's word is about, and shows what came of it.
 
 use super::context::Context;
+use super::events::Shown;
 use super::request::PassError;
 use super::share;
 use super::wake::Sleeper;
@@ -55,7 +56,9 @@ pub(super) async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Res
         None => None,
     };
     let shown = conditions(&decision, &key, held.as_ref().map(|h| &h.record));
-    report(ctx, &object, &shown).await?;
+    if report(ctx, &object, &shown).await? == Shown::Outdated {
+        return Ok(Next::Now);
+    }
     if !waits(&shown) {
         return Ok(Next::OnChange);
     }
@@ -72,7 +75,7 @@ fn waits(shown: &[Condition]) -> bool {
     shown.iter().any(|c| c.kind == ConditionType::Reconciling && c.truth == Truth::True)
 }
 
-async fn report(ctx: &Context, object: &RequestDecision, shown: &[Condition]) -> Result<(), PassError> {
+async fn report(ctx: &Context, object: &RequestDecision, shown: &[Condition]) -> Result<Shown, PassError> {
     let old = object.status.as_ref();
     let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();
     let generation = object.metadata.generation;
@@ -80,10 +83,11 @@ async fn report(ctx: &Context, object: &RequestDecision, shown: &[Condition]) ->
         observed_generation: generation,
         conditions: super::convert::status::conditions(shown, before, generation, Timestamp::now()),
     };
-    if ctx.reporter.status(object, old, &status).await? {
+    let written = ctx.reporter.status(object, old, &status).await?;
+    if let Shown::Written(_) = &written {
         ctx.reporter.transitions(object, before, shown).await;
     }
-    Ok(())
+    Ok(written)
 }
 
 /// What an object says; `None` where the API server let something pass that makes no sense.

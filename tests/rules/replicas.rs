@@ -131,6 +131,24 @@ async fn a_killed_replicas_vault_is_taken_over_and_its_job_followed_to_the_end()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stopping_replica_hands_its_vault_over_in_mid_call_and_its_call_stays_the_only_one() {
+    let (mut world, other) = pair(40).await;
+    world.sim.faults(json!({"operation": "unplannedFailover", "effect": "delayAnswer", "millis": 5000})).await;
+    world.apply(sample("failover")).await;
+    world.accepts("unplannedFailover").await;
+    world.operator.terminate();
+    let stopped = Instant::now();
+    shares(&other, 1, 1).await;
+    eprintln!("a stopping replica's vault moved after {:.1} s", stopped.elapsed().as_secs_f64());
+    assert_eq!(world.operator.process().wait_exit(DEADLINE).await.unwrap(), 0, "{}", world.operator.log());
+    let left: Vec<_> = leases(&world).list(&ListParams::default()).await.unwrap().items;
+    assert_eq!(left.len(), 1, "the Lease is given up: {left:#?}");
+    world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
+    assert!(served(&other, FAILOVER), "{}", other.log());
+    assert_eq!(world.sent().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_replica_that_was_frozen_for_dead_and_goes_on_sends_nothing_again() {
     let (mut world, other) = pair(40).await;
     world.sim.faults(json!({"operation": "unplannedFailover", "effect": "hold"})).await;
