@@ -22,6 +22,10 @@ pub struct RunArgs {
     /// Where item records and claims are kept.
     #[arg(long, env = "POD_NAMESPACE", default_value = "asr-operator")]
     pub operator_namespace: String,
+    /// This replica's name among the others, in its Lease; no two may have the same. Usually the pod's; if there is none,
+    /// a random one.
+    #[arg(long, env = "POD_NAME", value_parser = replica_name)]
+    pub replica_name: Option<String>,
     /// Address of /metrics.
     #[arg(long, default_value = "0.0.0.0:8080")]
     pub metrics_addr: SocketAddr,
@@ -67,6 +71,14 @@ pub enum RunFailure {
     Run(#[from] RunError),
 }
 
+/// A name that a Lease can bear behind the operator's own.
+fn replica_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let valid = text.len() <= 200 && text.chars().all(fits) && text.starts_with(ends) && text.ends_with(ends);
+    if valid { Ok(text.to_owned()) } else { Err("a name is at most 200 of a-z, 0-9, - and .".to_owned()) }
+}
+
 impl RunArgs {
     fn settings(&self) -> Settings {
         Settings {
@@ -80,6 +92,7 @@ impl RunArgs {
             },
             task_detail_every: Duration::from_secs(self.task_detail_every),
             managed_identity_namespaces: self.managed_identity_namespaces.clone(),
+            replica_name: self.replica_name.clone().unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string()),
             concurrency: self.concurrency,
         }
     }

@@ -3,6 +3,7 @@
 use super::events::Reporter;
 use super::machine::{Machine, Moment};
 use super::records::Records;
+use super::replicas::Replicas;
 use super::stores::Stores;
 use super::vaults::Vaults;
 use super::wake::Wake;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub task_detail_every: Duration,
     /// Namespaces that may use the pod's own managed identity.
     pub managed_identity_namespaces: Vec<String>,
+    /// This replica's name; no two replicas have the same.
+    pub replica_name: String,
     /// How many reconciles of one kind run at once.
     pub concurrency: u16,
 }
@@ -50,6 +53,8 @@ pub struct Context {
     pub reporter: Reporter,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Who shares the work.
+    pub replicas: Arc<Replicas>,
     /// Wakes objects.
     pub wake: Wake,
     /// How long open intents have been known here.
@@ -68,6 +73,8 @@ pub struct Surroundings {
     pub endpoint: Endpoint,
     /// The machine below.
     pub machine: Arc<dyn Machine>,
+    /// Who shares the work.
+    pub replicas: Replicas,
     /// Counters.
     pub metrics: Arc<Metrics>,
 }
@@ -81,6 +88,7 @@ impl Context {
             vaults: Arc::new(Vaults::default()),
             reporter: Reporter::new(around.kube.clone(), Arc::clone(&around.metrics)),
             endpoint: Arc::new(around.endpoint),
+            replicas: Arc::new(around.replicas),
             wake: Wake::default(),
             intents: Arc::new(IntentAges::new(Arc::clone(&around.machine))),
             settings: Arc::new(settings),

@@ -21,6 +21,17 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 /// The one field manager of everything that the operator writes.
 pub const FIELD_MANAGER: &str = "asr-operator";
 
+/// What became of a status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// It was written; this is the object's version with it.
+    Written(Option<String>),
+    /// The object says it already, or is gone.
+    Same,
+    /// The object was written by somebody else since it was read: what was seen of it is old, and nothing was written.
+    Outdated,
+}
+
 /// Writes statuses and events.
 #[derive(Clone)]
 pub struct Reporter {
@@ -39,11 +50,12 @@ impl Reporter {
         Self { recorder: Recorder::new(client.clone(), name), client, metrics }
     }
 
-    /// Writes `status` to `object` unless it says that already. Returns whether anything was written.
+    /// Writes `status` to `object` unless it says that already, and only over the version that was read: another replica
+    /// may have shown the end of what this one saw the beginning of.
     ///
     /// # Errors
     /// The API server's; an object that is gone or was re-created is no error, and not written.
-    pub async fn status<K, S>(&self, object: &K, old: Option<&S>, status: &S) -> Result<bool, kube::Error>
+    pub async fn status<K, S>(&self, object: &K, old: Option<&S>, status: &S) -> Result<Shown, kube::Error>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + CustomResourceExt
@@ -53,14 +65,18 @@ impl Reporter {
         S: Serialize + PartialEq,
     {
         if old == Some(status) {
-            return Ok(false);
+            return Ok(Shown::Same);
         }
         let namespace = object.namespace().unwrap_or_default();
         let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
         let mut body = json!({
             "apiVersion": K::api_version(&()),
             "kind": K::kind(&()),
-            "metadata": {"name": object.name_any(), "uid": object.uid()},
+            "metadata": {
+                "name": object.name_any(),
+                "uid": object.uid(),
+                "resourceVersion": object.resource_version(),
+            },
             "status": status,
         });
         // One text beyond its bound would lose the whole write.
@@ -69,8 +85,9 @@ impl Reporter {
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match api.patch_status(&object.name_any(), &params, &Patch::Apply(&body)).await {
-            Ok(_) => Ok(true),
-            Err(kube::Error::Api(s)) if s.is_not_found() || s.is_conflict() => Ok(false),
+            Ok(written) => Ok(Shown::Written(written.resource_version())),
+            Err(kube::Error::Api(s)) if s.is_not_found() => Ok(Shown::Same),
+            Err(kube::Error::Api(s)) if s.is_conflict() => Ok(Shown::Outdated),
             Err(error) => Err(error),
         }
     }

@@ -7,6 +7,7 @@ mod azure;
 use super::context::Context;
 use super::convert::request::{VerbOf, request_from};
 use super::convert::status::{claimed_item_id, request_status};
+use super::events::Shown;
 use super::machine::Moment;
 use super::records::{Held, RecordError};
 use super::stores::Waiting;
@@ -66,17 +67,19 @@ struct Pass<K> {
 /// When the cluster could not be read or written; nothing is decided then.
 pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Next, PassError> {
     let first = pass::<K>(ctx, key).await?;
-    let last = if let Effect::Claim(_) = first.decision.effect {
+    let (last, shown) = if let Effect::Claim(_) = first.decision.effect {
         // All is looked at anew at once, while it is shown that the request was accepted.
-        let (shown, second) = tokio::join!(report(ctx, &first, false), pass::<K>(ctx, key));
+        let (shown, second) = tokio::join!(report(ctx, &first, None), pass::<K>(ctx, key));
         let second = second?;
-        report(ctx, &second, true).await?;
-        shown?;
-        second
+        let shown = report(ctx, &second, Some(shown?)).await?;
+        (second, shown)
     } else {
-        report(ctx, &first, false).await?;
-        first
+        let shown = report(ctx, &first, None).await?;
+        (first, shown)
     };
+    if shown == Shown::Outdated {
+        return Ok(Next::Now);
+    }
     if let (Stage::Blocked(obstacle, _), Some(vm)) = (stage(&last.observed.facts), &last.observed.vm)
         && obstacle.reason == Reason::RecordPending
     {
@@ -254,28 +257,34 @@ fn settled<K>(ctx: &Context, observed: &Observed<K>, before: &Record, after: &Re
     }
 }
 
-/// Writes the status and publishes the transitions; after another write of the same status, without a look at the old.
-async fn report<K: VerbOf>(ctx: &Context, pass: &Pass<K>, again: bool) -> Result<(), PassError> {
+/// Writes the status and publishes the transitions; after another write of this pass, over what that one came to.
+async fn report<K: VerbOf>(ctx: &Context, pass: &Pass<K>, earlier: Option<Shown>) -> Result<Shown, PassError> {
     let Pass { observed, azure, decision } = pass;
-    let Some(object) = &observed.object else { return Ok(()) };
+    let Some(mut object) = observed.object.clone() else { return Ok(Shown::Same) };
+    if let Some(Shown::Written(version)) = &earlier {
+        object.meta_mut().resource_version.clone_from(version);
+    }
+    let object = &object;
     let old = object.request_status();
     let item = azure
         .item
         .as_ref()
         .and_then(Reading::known)
         .or_else(|| observed.facts.vm.as_ref().ok().map(|vm: &Vm| &vm.item));
-    let Some(view) = decision.view.clone().or_else(|| invalid(&observed.facts)) else { return Ok(()) };
+    let Some(view) = decision.view.clone().or_else(|| invalid(&observed.facts)) else { return Ok(Shown::Same) };
     let id = claimed_item_id(observed.facts.claim.as_ref(), item.map(|i: &Item| i));
     let mut status = request_status(&view, id, old, object.meta().generation, ctx.machine.time_of_day());
     shorten(&mut status);
-    if ctx.reporter.status(object, old.filter(|_| !again), &status).await? {
+    let again = matches!(earlier, Some(Shown::Written(_)));
+    let written = ctx.reporter.status(object, old.filter(|_| !again), &status).await?;
+    if let Shown::Written(_) = &written {
         let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();
         ctx.reporter.transitions(object, before, &view.conditions).await;
         if let Some(ready) = view.conditions.first() {
             tracing::info!(request = %observed.facts.key, phase = view.phase, reason = %ready.reason, message = %ready.message, "request");
         }
     }
-    Ok(())
+    Ok(written)
 }
 
 /// What an object shows whose spec cannot be parsed.

@@ -4,6 +4,7 @@ use super::context::{Context, Settings, Surroundings};
 use super::kinds::RequestWatch;
 use super::machine::ThisMachine;
 use super::passes::over;
+use super::replicas::{self, Replicas};
 use super::runner::{Pass, Watched, watch};
 use super::stores::Stores;
 use super::wake::Sleeper;
@@ -60,7 +61,7 @@ impl Operator {
         let serving = tokio::spawn(probes.serve(readiness.clone(), Arc::clone(&metrics), stop.clone()));
         let kube = Client::try_from(Config::infer().await?)?;
         await_definitions(&kube, &readiness, &stop).await;
-        let (ctx, controllers) = self.controllers(kube, metrics, &stop).await?;
+        let (ctx, controllers) = self.controllers(kube, metrics, &readiness, &stop).await?;
         readiness.set(Ok(()));
         tracing::info!(health = %health, metrics = %metrics_addr, "ready");
         futures::future::join_all(controllers).await;
@@ -77,19 +78,23 @@ impl Operator {
         self,
         kube: Client,
         metrics: Arc<Metrics>,
+        readiness: &Readiness,
         stop: &CancellationToken,
     ) -> Result<(Context, Vec<BoxFuture<'static, ()>>), RunError> {
         let spaces = scopes(&self.settings.namespaces);
         let mut watched = Kinds::new(&kube, &spaces);
+        let careful = careful_client().await?;
         let around = Surroundings {
-            careful: careful_client().await?,
+            careful: careful.clone(),
             endpoint: self.endpoint,
             machine: Arc::new(ThisMachine),
+            replicas: Replicas::new(&self.settings.replica_name),
             kube,
             metrics,
         };
         let ctx = Context::new(self.settings, watched.stores(), around);
-        let controllers = watched.run(&ctx, stop);
+        let mut controllers = watched.run(&ctx, stop);
+        controllers.push(replicas::run(ctx.clone(), careful, readiness.clone(), stop.clone()).boxed());
         Ok((ctx, controllers))
     }
 }
@@ -133,6 +138,7 @@ impl Kinds {
         let lasting = self.vms.iter().map(Watched::filled).chain(self.vaults.iter().map(Watched::filled));
         Stores {
             filled: self.requests.iter().flat_map(|kind| kind.filled.clone()).chain(lasting).collect(),
+            finders: self.requests.iter().map(|kind| kind.finder.clone()).collect(),
             requests: self.requests.iter_mut().map(RequestWatch::take_cache).collect(),
             vms: self.vms.iter().map(Watched::store).collect(),
             vaults: self.vaults.iter().map(Watched::store).collect(),

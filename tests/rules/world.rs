@@ -92,6 +92,19 @@ impl World {
         world
     }
 
+    /// One more operator with the rights of the first, whatever these are by now.
+    pub async fn another_operator(&self, extra_args: Vec<String>) -> Operator {
+        start(self.plane, &self.namespace, &self.operator_namespace, &self.sim, extra_args).await
+    }
+
+    /// Takes the operator's rights to Leases away.
+    pub async fn forbid_leases(&self) {
+        let name = format!("{}-records", self.operator_namespace);
+        let rules = ["--type=json", "--patch", "[{\"op\": \"remove\", \"path\": \"/rules/2\"}]"];
+        let patch = [&["patch", "role", &name, "--namespace", &self.operator_namespace][..], &rules].concat();
+        self.plane.kubectl(&patch, None).await.expect_success();
+    }
+
     /// A manifest with this world's namespace in place of `demo`.
     pub fn localized(&self, yaml: &str) -> String {
         yaml.replace("namespace: demo", &format!("namespace: {}", self.namespace))
@@ -351,6 +364,10 @@ pub async fn operator(
     let group = "asr-operator.io";
     let rbac = RBAC.replace(group, "GROUP").replace("asr-operator", own).replace("GROUP", group);
     plane.apply(&rbac).await;
+    start(plane, namespace, own, sim, extra_args).await
+}
+
+async fn start(plane: &ControlPlane, namespace: &str, own: &str, sim: &Simulator, extra_args: Vec<String>) -> Operator {
     let kubeconfig = plane.service_account_kubeconfig(own, own).await;
     let options = OperatorOptions {
         kubeconfig,
