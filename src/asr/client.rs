@@ -4,19 +4,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use reqwest::Client;
 use serde::de::DeserializeOwned;
 
+use super::carrier::Carrier;
 use super::endpoint::{Endpoint, EndpointError};
 use super::error::ReadError;
 use super::ids::{ItemPath, JobId, VaultId, check_resource};
 use super::model::{
     self, Container, Fabric, Job, NetworkInterface, ProtectedItem, RecoveryPoint, Vault, VirtualMachine,
 };
+use super::network::Network;
 use super::read::{Fetched, Listed, malformed};
 use super::record::Witness;
 use super::token::{TokenError, TokenSource};
-use super::transport::{self, Limits};
+use super::transport::Limits;
 
 /// The Compute api-version (recorded: ps-A2AClutserUnplannedFailoverJob seq 1).
 const COMPUTE_API_VERSION: &str = "2024-07-01";
@@ -41,7 +42,7 @@ pub struct AsrClient(Arc<Inner>);
 struct Inner {
     endpoint: Endpoint,
     tokens: TokenSource,
-    http: Client,
+    carrier: Arc<dyn Carrier>,
     limits: Limits,
     witness: Option<Arc<dyn Witness>>,
 }
@@ -81,11 +82,11 @@ impl AsrClient {
         limits: Limits,
         witness: Option<Arc<dyn Witness>>,
     ) -> Result<Self, EndpointError> {
-        let http = transport::builder(&endpoint)?
-            .connect_timeout(limits.connect)
-            .build()
-            .map_err(|error| EndpointError::Tls(transport::describe(error)))?;
-        Ok(Self(Arc::new(Inner { endpoint, tokens, http, limits, witness })))
+        let carrier = match endpoint.carrier() {
+            Some(carrier) => carrier,
+            None => Arc::new(Network::new(&endpoint, &limits)?),
+        };
+        Ok(Self(Arc::new(Inner { endpoint, tokens, carrier, limits, witness })))
     }
 
     /// Makes sure that a token is at hand, so that a send does not spend its window on one.
@@ -243,8 +244,8 @@ impl AsrClient {
         &self.0.tokens
     }
 
-    pub(crate) fn http(&self) -> &Client {
-        &self.0.http
+    pub(crate) fn carrier(&self) -> &dyn Carrier {
+        self.0.carrier.as_ref()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -10,6 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
+use super::carrier::Carrier;
 use super::redact::redact;
 
 /// The Site Recovery api-version spoken unless another is chosen: the default of Microsoft's SDK 2.0.0.
@@ -66,6 +67,7 @@ pub struct Endpoint {
     api_version: String,
     ca_pem: Option<Arc<[u8]>>,
     tls: Arc<OnceLock<ClientConfig>>,
+    carrier: Option<Arc<dyn Carrier>>,
 }
 
 impl Endpoint {
@@ -96,6 +98,7 @@ impl Endpoint {
             api_version: DEFAULT_API_VERSION.to_owned(),
             ca_pem: None,
             tls: Arc::default(),
+            carrier: None,
         }
     }
 
@@ -126,6 +129,18 @@ impl Endpoint {
     pub fn with_scope(mut self, scope: &str) -> Result<Self, EndpointError> {
         self.scope = checked("token scope", scope, ":/.-_")?;
         Ok(self)
+    }
+
+    /// Is reached through `carrier` **instead of** the network: a simulated Azure in the same process.
+    #[must_use]
+    pub fn carried_by(mut self, carrier: Arc<dyn Carrier>) -> Self {
+        self.carrier = Some(carrier);
+        self
+    }
+
+    /// What it is reached through, if not the network.
+    pub(crate) fn carrier(&self) -> Option<Arc<dyn Carrier>> {
+        self.carrier.clone()
     }
 
     /// The api-version of Site Recovery calls.

@@ -6,6 +6,7 @@
 //! neither kept nor shown.
 
 mod around;
+mod carrier;
 mod client;
 mod endpoint;
 mod error;
@@ -14,6 +15,7 @@ mod headers;
 mod ids;
 pub mod model;
 mod mutate;
+mod network;
 mod read;
 pub mod record;
 mod redact;
@@ -22,6 +24,7 @@ mod switch;
 mod token;
 mod transport;
 
+pub use carrier::{Carrier, Lost};
 pub use client::{Answer, AsrClient};
 pub use endpoint::{Cloud, DEFAULT_API_VERSION, Endpoint, EndpointError};
 pub use error::{ArmDetail, ArmError, Class, Layer, ReadError};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use jiff::Timestamp;
-use rand::Rng;
+use reqwest::{Method, Request};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -118,7 +118,7 @@ impl AsrClient {
                 }
                 Try::Again(why) => {
                     tries += 1;
-                    let pause = jittered(limits.read_pause, tries);
+                    let pause = jittered(limits.read_pause, tries, self.carrier().chance());
                     if tries >= limits.read_tries || began.elapsed() + pause >= limits.read_total {
                         let what = what.to_owned();
                         return Err(ReadError::Unavailable { what, why });
@@ -136,8 +136,9 @@ impl AsrClient {
             Err(why) => return Try::Failed(malformed(what, &why)),
         };
         let exchange = async {
-            let response = self.http().get(url.clone()).headers(headers).send().await;
-            let response = response.map_err(|error| Try::Again(transport::describe(error)))?;
+            let mut request = Request::new(Method::GET, url.clone());
+            *request.headers_mut() = headers;
+            let response = self.carrier().carry(request).await.map_err(|lost| Try::Again(lost.why))?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             match transport::body(response, most).await {
                 Ok(body) => {
@@ -211,7 +212,7 @@ pub(crate) fn shape_of(error: &serde_json::Error) -> String {
     format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column())
 }
 
-fn jittered(pause: Duration, tries: u32) -> Duration {
+fn jittered(pause: Duration, tries: u32, chance: f64) -> Duration {
     let longest = pause.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)));
-    longest.mul_f64(rand::rng().random::<f64>())
+    longest.mul_f64(chance.clamp(0.0, 1.0))
 }

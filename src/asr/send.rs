@@ -1,14 +1,12 @@
 //! The one way a mutating request leaves: once, over a fresh connection, inside its window, never repeated.
 
-use std::pin::pin;
-
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use reqwest::{Client, Request, Response};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Request, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::carrier::Lost;
 use super::client::AsrClient;
 use super::error::ArmError;
-use super::gate::{GateKeeper, gate};
 use super::headers;
 use super::mutate::{ClientRequestId, Mutation, SendWindow, Sent};
 use super::record::Exchange;
@@ -27,30 +25,13 @@ impl AsrClient {
             Ok(request) => request,
             Err(why) => return Sent::NotSent { why },
         };
-        let Some(left) = window.remaining() else {
-            return window_closed();
-        };
-        let limits = self.limits();
-        let (gate, keeper) = gate();
-        let client = transport::builder(self.endpoint()).map_err(|error| error.to_string());
-        let client = client.and_then(|builder| {
-            builder
-                .connect_timeout(left.min(limits.connect))
-                .tcp_user_timeout(limits.send_unacknowledged)
-                .pool_max_idle_per_host(0)
-                .connector_layer(gate)
-                .build()
-                .map_err(transport::describe)
-        });
-        match client {
-            Ok(client) => match exchange(&client, request, keeper, window, deadline).await {
-                Ok(response) => {
-                    let response = self.shown(mutation, response, deadline).await;
-                    classify(response, deadline, limits.body_bytes).await
-                }
-                Err(sent) => sent,
-            },
-            Err(why) => Sent::NotSent { why },
+        match self.carrier().carry_once(request, window, deadline).await {
+            Ok(response) => {
+                let response = self.shown(mutation, response, deadline).await;
+                classify(response, deadline, self.limits().body_bytes).await
+            }
+            Err(Lost { why, may_have_left: true }) => Sent::Unknown { why },
+            Err(Lost { why, may_have_left: false }) => Sent::NotSent { why },
         }
     }
 
@@ -91,49 +72,18 @@ impl AsrClient {
         };
         let url =
             self.endpoint().url(&mutation.path(), self.endpoint().api_version()).map_err(|error| error.to_string())?;
-        let mut request = self.http().post(url).headers(transport::headers(&token, id.as_str())?);
+        let mut request = Request::new(Method::POST, url);
+        *request.headers_mut() = transport::headers(&token, id.as_str())?;
         let body = mutation.body();
-        request = if body.is_empty() {
+        if body.is_empty() {
             // Said in so many words: without a length, a POST without a body is answered 411.
-            request.header(CONTENT_LENGTH, 0)
+            request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         } else {
-            request.header(CONTENT_TYPE, "application/json")
-        };
-        request.body(body).build().map_err(transport::describe)
-    }
-}
-
-async fn exchange(
-    client: &Client,
-    request: Request,
-    mut keeper: GateKeeper,
-    window: &dyn SendWindow,
-    deadline: Instant,
-) -> Result<Response, Sent> {
-    let mut call = pin!(client.execute(request));
-    let mut out_of_time = pin!(tokio::time::sleep_until(deadline));
-    loop {
-        tokio::select! {
-            biased;
-            question = keeper.asked() => {
-                keeper.answer(question, window.remaining().is_some());
-            }
-            answer = &mut call => {
-                return answer.map_err(|error| without_answer(&keeper, transport::describe(error)));
-            }
-            () = &mut out_of_time => {
-                return Err(without_answer(&keeper, "no answer within the time a call is given".to_owned()));
-            }
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        *request.body_mut() = Some(body.into());
+        Ok(request)
     }
-}
-
-fn without_answer(keeper: &GateKeeper, why: String) -> Sent {
-    if keeper.has_opened() { Sent::Unknown { why } } else { Sent::NotSent { why } }
-}
-
-fn window_closed() -> Sent {
-    Sent::NotSent { why: "the window to send in had closed before a connection was begun".to_owned() }
 }
 
 async fn classify(response: Response, deadline: Instant, most: usize) -> Sent {

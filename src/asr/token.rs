@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use super::endpoint::{Endpoint, EndpointError};
-use super::transport;
+use super::network::Network;
 
 mod failure;
 mod http_client;
@@ -90,18 +90,12 @@ impl TokenSource {
     /// # Errors
     /// When the endpoint's TLS settings cannot be used.
     pub fn with_attempt(endpoint: &Endpoint, identity: Identity, attempt: Duration) -> Result<Self, EndpointError> {
-        let mut builder = transport::builder(endpoint)?
-            .connect_timeout(attempt)
-            .timeout(attempt)
-            // A token is asked for once an hour; a connection kept from the last time is a dead one.
-            .pool_max_idle_per_host(0);
-        if matches!(identity, Identity::ManagedIdentity { .. }) {
-            // The identity service has a link-local address, which no proxy can reach.
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|error| EndpointError::Tls(transport::describe(error)))?;
-        let http = Arc::new(http_client::Http(client));
-        Ok(Self::over(http, endpoint, identity, attempt))
+        let link_local = matches!(identity, Identity::ManagedIdentity { .. });
+        let carrier = match endpoint.carrier() {
+            Some(carrier) => carrier,
+            None => Arc::new(Network::for_tokens(endpoint, attempt, link_local)?),
+        };
+        Ok(Self::over(Arc::new(http_client::Http(carrier)), endpoint, identity, attempt))
     }
 
     fn over(http: Arc<dyn HttpClient>, endpoint: &Endpoint, identity: Identity, attempt: Duration) -> Self {

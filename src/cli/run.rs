@@ -22,6 +22,10 @@ pub struct RunArgs {
     /// Where item records and claims are kept.
     #[arg(long, env = "POD_NAMESPACE", default_value = "asr-operator")]
     pub operator_namespace: String,
+    /// This replica's name among the others, in its Lease; no two may have the same. Usually the pod's; if there is none,
+    /// a random one.
+    #[arg(long, env = "POD_NAME", value_parser = replica_name)]
+    pub replica_name: Option<String>,
     /// Address of /metrics.
     #[arg(long, default_value = "0.0.0.0:8080")]
     pub metrics_addr: SocketAddr,
@@ -41,6 +45,10 @@ pub struct RunArgs {
     /// where the vault's jobs were seen to carry the ids of their calls; false leaves every lost answer to a person.
     #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
     pub retry_unknown: bool,
+    /// Seconds for which a request that comes too early (a commit before its failover) is not refused yet: what it waits for
+    /// may be applied right behind it, as tools apply files in their own order.
+    #[arg(long, default_value_t = 60)]
+    pub early_grace: u64,
     /// Seconds between two reads of a running job's tasks.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub task_detail_every: u64,
@@ -63,6 +71,14 @@ pub enum RunFailure {
     Run(#[from] RunError),
 }
 
+/// A name that a Lease can bear behind the operator's own.
+fn replica_name(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let valid = text.len() <= 200 && text.chars().all(fits) && text.starts_with(ends) && text.ends_with(ends);
+    if valid { Ok(text.to_owned()) } else { Err("a name is at most 200 of a-z, 0-9, - and .".to_owned()) }
+}
+
 impl RunArgs {
     fn settings(&self) -> Settings {
         Settings {
@@ -72,9 +88,11 @@ impl RunArgs {
                 quarantine: Duration::from_secs(self.new_record_quarantine),
                 max_validity: Duration::from_secs(self.max_validity),
                 retry_unknown: self.retry_unknown,
+                early_grace: Duration::from_secs(self.early_grace),
             },
             task_detail_every: Duration::from_secs(self.task_detail_every),
             managed_identity_namespaces: self.managed_identity_namespaces.clone(),
+            replica_name: self.replica_name.clone().unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string()),
             concurrency: self.concurrency,
         }
     }

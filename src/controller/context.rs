@@ -1,7 +1,9 @@
 //! What every reconcile is given: clients, caches, the vaults being observed, and how to wake others.
 
 use super::events::Reporter;
+use super::machine::{Machine, Moment};
 use super::records::Records;
+use super::replicas::Replicas;
 use super::stores::Stores;
 use super::vaults::Vaults;
 use super::wake::Wake;
@@ -12,8 +14,6 @@ use kube::Client;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use super::clock::Moment;
 
 /// The installer's choices.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Settings {
     pub task_detail_every: Duration,
     /// Namespaces that may use the pod's own managed identity.
     pub managed_identity_namespaces: Vec<String>,
+    /// This replica's name; no two replicas have the same.
+    pub replica_name: String,
     /// How many reconciles of one kind run at once.
     pub concurrency: u16,
 }
@@ -51,16 +53,59 @@ pub struct Context {
     pub reporter: Reporter,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Who shares the work.
+    pub replicas: Arc<Replicas>,
     /// Wakes objects.
     pub wake: Wake,
     /// How long open intents have been known here.
     pub intents: Arc<IntentAges>,
+    /// The machine below: clock and chance.
+    pub machine: Arc<dyn Machine>,
+}
+
+/// What a replica is given from outside.
+pub struct Surroundings {
+    /// The API server, for reads and status writes.
+    pub kube: Client,
+    /// The API server, for compare-and-swap: a client that repeats nothing and does not wait long.
+    pub careful: Client,
+    /// Where Azure is.
+    pub endpoint: Endpoint,
+    /// The machine below.
+    pub machine: Arc<dyn Machine>,
+    /// Who shares the work.
+    pub replicas: Replicas,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Context {
+    /// A replica that has seen nothing yet, over caches that somebody fills.
+    pub fn new(settings: Settings, stores: Stores, around: Surroundings) -> Self {
+        Self {
+            records: Records::new(around.careful, &settings.operator_namespace),
+            stores: Arc::new(stores),
+            vaults: Arc::new(Vaults::default()),
+            reporter: Reporter::new(around.kube.clone(), Arc::clone(&around.metrics)),
+            endpoint: Arc::new(around.endpoint),
+            replicas: Arc::new(around.replicas),
+            wake: Wake::default(),
+            intents: Arc::new(IntentAges::new(Arc::clone(&around.machine))),
+            settings: Arc::new(settings),
+            kube: around.kube,
+            metrics: around.metrics,
+            machine: around.machine,
+        }
+    }
 }
 
 /// Since when this process has known each open intent, and since when every look has shown that nothing came of it, by
 /// a clock that counts suspension.
-#[derive(Debug, Default)]
-pub struct IntentAges(Mutex<HashMap<String, Known>>);
+#[derive(Debug)]
+pub struct IntentAges {
+    machine: Arc<dyn Machine>,
+    known: Mutex<HashMap<String, Known>>,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -69,26 +114,32 @@ struct Known {
 }
 
 impl IntentAges {
+    /// None yet, by the clock of `machine`.
+    pub fn new(machine: Arc<dyn Machine>) -> Self {
+        Self { machine, known: Mutex::default() }
+    }
+
     /// How long the intent with this nonce has been known; the first question starts the clock.
     pub fn age(&self, nonce: &str) -> Duration {
-        self.known(nonce, |known| known.since.elapsed())
+        self.known(nonce, |known| self.machine.since(known.since))
     }
 
     /// Takes note of whether a look shows that nothing came of it, and says how long all looks have shown that.
     pub fn looked(&self, nonce: &str, absent: bool) -> Option<Duration> {
         self.known(nonce, |known| {
-            known.absent_since = if absent { known.absent_since.take().or_else(|| Some(Moment::now())) } else { None };
-            known.absent_since.map(Moment::elapsed)
+            known.absent_since =
+                if absent { known.absent_since.take().or_else(|| Some(self.machine.now())) } else { None };
+            known.absent_since.map(|at| self.machine.since(at))
         })
     }
 
     fn known<T>(&self, nonce: &str, ask: impl FnOnce(&mut Known) -> T) -> T {
-        let mut ages = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ask(ages.entry(nonce.to_owned()).or_insert_with(|| Known { since: Moment::now(), absent_since: None }))
+        let mut ages = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        ask(ages.entry(nonce.to_owned()).or_insert_with(|| Known { since: self.machine.now(), absent_since: None }))
     }
 
     /// Forgets an intent that was settled.
     pub fn forget(&self, nonce: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(nonce);
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(nonce);
     }
 }

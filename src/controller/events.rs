@@ -2,7 +2,7 @@
 
 use crate::api::{fit_to_schema, schema_of};
 use crate::domain::Reason;
-use crate::domain::condition::Condition;
+use crate::domain::condition::{Condition, ConditionType, Truth};
 use crate::domain::ids::Kind;
 use crate::telemetry::Metrics;
 use k8s_openapi::NamespaceResourceScope;
@@ -16,10 +16,21 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// The one field manager of everything that the operator writes.
 pub const FIELD_MANAGER: &str = "asr-operator";
+
+/// What became of a status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// It was written; this is the object's version with it.
+    Written(Option<String>),
+    /// The object says it already, or is gone.
+    Same,
+    /// The object was written by somebody else since it was read: what was seen of it is old, and nothing was written.
+    Outdated,
+}
 
 /// Writes statuses and events.
 #[derive(Clone)]
@@ -27,21 +38,24 @@ pub struct Reporter {
     client: Client,
     recorder: Recorder,
     metrics: Arc<Metrics>,
-    schemas: Arc<Mutex<HashMap<String, Arc<Option<JSONSchemaProps>>>>>,
 }
+
+/// The schema of each kind that was reported on: dear to make, and the same for everybody.
+static SCHEMAS: LazyLock<Mutex<HashMap<String, Arc<Option<JSONSchemaProps>>>>> = LazyLock::new(Mutex::default);
 
 impl Reporter {
     /// Through `client`.
     pub fn new(client: Client, metrics: Arc<Metrics>) -> Self {
         let name = KubeReporter { controller: FIELD_MANAGER.into(), instance: None };
-        Self { recorder: Recorder::new(client.clone(), name), client, metrics, schemas: Arc::default() }
+        Self { recorder: Recorder::new(client.clone(), name), client, metrics }
     }
 
-    /// Writes `status` to `object` unless it says that already. Returns whether anything was written.
+    /// Writes `status` to `object` unless it says that already, and only over the version that was read: another replica
+    /// may have shown the end of what this one saw the beginning of.
     ///
     /// # Errors
     /// The API server's; an object that is gone or was re-created is no error, and not written.
-    pub async fn status<K, S>(&self, object: &K, old: Option<&S>, status: &S) -> Result<bool, kube::Error>
+    pub async fn status<K, S>(&self, object: &K, old: Option<&S>, status: &S) -> Result<Shown, kube::Error>
     where
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
             + CustomResourceExt
@@ -51,32 +65,31 @@ impl Reporter {
         S: Serialize + PartialEq,
     {
         if old == Some(status) {
-            return Ok(false);
+            return Ok(Shown::Same);
         }
         let namespace = object.namespace().unwrap_or_default();
         let api: Api<K> = Api::namespaced(self.client.clone(), &namespace);
         let mut body = json!({
             "apiVersion": K::api_version(&()),
             "kind": K::kind(&()),
-            "metadata": {"name": object.name_any(), "uid": object.uid()},
+            "metadata": {
+                "name": object.name_any(),
+                "uid": object.uid(),
+                "resourceVersion": object.resource_version(),
+            },
             "status": status,
         });
         // One text beyond its bound would lose the whole write.
-        if let Some(schema) = self.schema::<K>().as_ref() {
+        if let Some(schema) = schema::<K>().as_ref() {
             fit_to_schema(&mut body, schema);
         }
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match api.patch_status(&object.name_any(), &params, &Patch::Apply(&body)).await {
-            Ok(_) => Ok(true),
-            Err(kube::Error::Api(s)) if s.is_not_found() || s.is_conflict() => Ok(false),
+            Ok(written) => Ok(Shown::Written(written.resource_version())),
+            Err(kube::Error::Api(s)) if s.is_not_found() => Ok(Shown::Same),
+            Err(kube::Error::Api(s)) if s.is_conflict() => Ok(Shown::Outdated),
             Err(error) => Err(error),
         }
-    }
-
-    fn schema<K: Resource<DynamicType = ()> + CustomResourceExt>(&self) -> Arc<Option<JSONSchemaProps>> {
-        let mut schemas = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = schemas.entry(K::kind(&()).into_owned());
-        Arc::clone(known.or_insert_with(|| Arc::new(schema_of::<K>().ok().flatten())))
     }
 
     /// Publishes an event for each condition that says something new, and counts a change of Ready.
@@ -85,6 +98,7 @@ impl Reporter {
         K: Resource<DynamicType = ()>,
     {
         let kind = kind_label(K::kind(&()).as_ref());
+        let waits = new.iter().any(|c| c.kind == ConditionType::Reconciling && c.truth == Truth::True);
         for condition in new {
             let before = old.iter().find(|o| o.type_ == condition.kind.as_str());
             let same =
@@ -96,7 +110,11 @@ impl Reporter {
                 self.metrics.transition(kind, condition.reason);
             }
             let event = Event {
-                type_: if is_bad(condition) { EventType::Warning } else { EventType::Normal },
+                type_: if is_bad(condition) && !(waits && may_come_right(condition)) {
+                    EventType::Warning
+                } else {
+                    EventType::Normal
+                },
                 reason: condition.reason.as_str().into(),
                 note: Some(super::convert::status::cut(&condition.message, 1000)),
                 action: condition.kind.as_str().into(),
@@ -109,9 +127,15 @@ impl Reporter {
     }
 }
 
+fn schema<K: Resource<DynamicType = ()> + CustomResourceExt>() -> Arc<Option<JSONSchemaProps>> {
+    let mut schemas = SCHEMAS.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = schemas.entry(K::kind(&()).into_owned());
+    Arc::clone(known.or_insert_with(|| Arc::new(schema_of::<K>().ok().flatten())))
+}
+
 /// What is worth an event: the standing of the object, by Ready, and verb conditions once they are decided.
 fn is_news(condition: &Condition) -> bool {
-    use crate::domain::{ConditionType as T, Truth};
+    use ConditionType as T;
     match condition.kind {
         T::Ready => true,
         T::Reconciling | T::Stalled | T::Accepted => false,
@@ -125,6 +149,11 @@ fn is_news(condition: &Condition) -> bool {
         }
         T::Protected | T::ReplicationHealthy | T::FailoverReady | T::DrillCurrent => condition.truth == Truth::False,
     }
+}
+
+/// What is no reason to look while the request waits: the request that must come first is expected.
+fn may_come_right(condition: &Condition) -> bool {
+    matches!(condition.reason, Reason::NoPendingFailover | Reason::NotCommitted | Reason::NotFailedOver)
 }
 
 fn is_bad(condition: &Condition) -> bool {

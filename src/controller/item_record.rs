@@ -21,8 +21,11 @@ const AGAIN: Duration = Duration::from_secs(10);
 pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, PassError> {
     let api: Api<ItemRecord> = Api::namespaced(ctx.kube.clone(), &ctx.settings.operator_namespace);
     let Some(object) = api.get_opt(name).await? else { return Ok(Next::OnChange) };
-    let Some(key) = record_from(&object).ok().and_then(|record| record.holder) else { return Ok(Next::OnChange) };
-    if !serves(ctx, &key.namespace) || exists(ctx, &key).await? {
+    let Some(record) = record_from(&object).ok() else { return Ok(Next::OnChange) };
+    let Some(key) = record.holder else { return Ok(Next::OnChange) };
+    ctx.replicas.joined().await;
+    let ours = ctx.replicas.owns(&record.vault_id.to_ascii_lowercase());
+    if !ours || !serves(ctx, &key.namespace) || exists(ctx, &key).await? {
         return Ok(Next::After(AGAIN));
     }
     match reconcile_key(ctx, &key).await? {

@@ -2,10 +2,12 @@
 
 use super::context::Context;
 use super::convert::request::VerbOf;
+use super::passes::over;
 use super::request::{PassError, reconcile};
 use super::runner::{Pass, Watched, watch};
-use super::stores::{RequestCache, waiting_of};
-use super::wake::Wake;
+use super::share;
+use super::stores::{RequestCache, RequestFinder, finder_of, waiting_of};
+use super::wake::{Sleeper, Wake};
 use crate::api::v1alpha1::{ChangeRecoveryPointRequest, CommitRequest, FailoverRequest, ReprotectRequest};
 use crate::domain::ids::{Kind, RequestKey};
 use crate::domain::request::Next;
@@ -14,6 +16,7 @@ use futures::future::BoxFuture;
 use kube::Client;
 use kube::api::Api;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch::Receiver;
 use tokio_util::sync::CancellationToken;
 
@@ -41,12 +44,15 @@ macro_rules! by_kind {
     };
 }
 
-/// A pass over the request of `key`, whichever its kind.
+/// A pass over the request of `key`, whichever its kind, unless it is another replica's work.
 ///
 /// # Errors
 /// As [`reconcile`].
 pub(super) async fn reconcile_key(ctx: &Context, key: &RequestKey) -> Result<Next, PassError> {
-    by_kind!(key.kind, K => reconcile::<K>(ctx, key).await)
+    match left_to_another(ctx, key).await {
+        Some(next) => Ok(next),
+        None => by_kind!(key.kind, K => reconcile::<K>(ctx, key).await),
+    }
 }
 
 /// Whether the object of `key` is there.
@@ -64,6 +70,8 @@ type Start = Box<dyn FnOnce(&Context, &CancellationToken) -> Vec<BoxFuture<'stat
 pub(super) struct RequestWatch {
     /// Whether its caches have seen all there is.
     pub(super) filled: Vec<Receiver<bool>>,
+    /// One of them by its name.
+    pub(super) finder: (Kind, RequestFinder),
     cache: RequestCache,
     run: Start,
 }
@@ -76,9 +84,10 @@ impl RequestWatch {
 
     fn of<K: VerbOf>(kind: Kind, kube: &Client, spaces: &[Option<String>]) -> Self {
         let watches: Vec<Watched<K>> = watch(kube, spaces);
-        let stores = watches.iter().map(Watched::store).collect();
+        let stores: Vec<_> = watches.iter().map(Watched::store).collect();
         Self {
             filled: watches.iter().map(Watched::filled).collect(),
+            finder: (kind, finder_of::<K>(kind, stores.clone())),
             cache: waiting_of::<K>(kind, stores),
             run: Box::new(move |ctx, stop| {
                 watches.into_iter().map(|watched| serve(watched, kind, ctx, stop)).collect()
@@ -103,8 +112,20 @@ fn serve<K: VerbOf>(
     ctx: &Context,
     stop: &CancellationToken,
 ) -> BoxFuture<'static, ()> {
-    let pass: Pass = Arc::new(move |ctx, namespace, name| {
-        async move { reconcile::<K>(&ctx, &RequestKey { kind, namespace, name }).await }.boxed()
-    });
+    let pass: Pass =
+        Arc::new(move |ctx, namespace, name| over(ctx, Sleeper::Request(RequestKey { kind, namespace, name })));
     watched.run(ctx.clone(), Wake::requests(kind), pass, stop.clone()).boxed()
+}
+
+/// A request that another replica works on is looked at again after this time: its vault may have come to be another.
+const ANOTHERS: Duration = Duration::from_secs(60);
+
+/// When to look again at a request that is another replica's; `None` for one's own.
+async fn left_to_another(ctx: &Context, key: &RequestKey) -> Option<Next> {
+    ctx.stores.ready().await;
+    ctx.replicas.joined().await;
+    let request = ctx.stores.request(key);
+    let ours = request.as_ref().is_none_or(|request| ctx.replicas.owns(&share::of_request(&ctx.stores, request)));
+    let ended = request.is_some_and(|request| request.ended);
+    (!ours).then_some(if ended { Next::OnChange } else { Next::After(ANOTHERS) })
 }

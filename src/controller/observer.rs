@@ -3,6 +3,7 @@
 //! It reads and wakes; it decides nothing and sends nothing.
 
 use super::context::Context;
+use super::share;
 use super::stores::{any, each};
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
@@ -50,6 +51,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
         next_jobs = active.then(|| next_jobs.unwrap_or_else(|| Instant::now() + poll.active));
         let jobs_due = next_jobs.unwrap_or(items_due);
         tokio::select! {
+            biased;
             () = handle.stop.cancelled() => return,
             () = handle.kick.notified() => (items_due, kicked) = (Instant::now(), true),
             () = handle.follow_changed.notified() => {}
@@ -72,21 +74,25 @@ fn exists(ctx: &Context, handle: &VaultHandle) -> bool {
 /// Lists the items and says when to do so again. A list that was asked for because something ended is news to those alone
 /// whose item has changed.
 async fn items(ctx: &Context, handle: &VaultHandle, poll: Poll, failures: &mut u32, kicked: bool) -> Duration {
+    let first = handle.items().is_none();
     let before = if kicked { handle.items() } else { None };
     let reading = handle.list_items().await;
     let changed =
         before.as_ref().and_then(Reading::known).zip(reading.known()).and_then(|(before, now)| changed(before, now));
     wake(ctx, handle, changed.as_ref());
+    if first {
+        wake_requests(ctx, handle);
+    }
     match reading {
         Reading::Known(_) => {
             *failures = 0;
-            poll.idle.mul_f64(0.8 + 0.4 * rand::random::<f64>())
+            poll.idle.mul_f64(0.8 + 0.4 * ctx.machine.chance())
         }
         Reading::Absent => poll.idle,
         Reading::Unreadable(u) => {
             *failures = failures.saturating_add(1);
             tracing::warn!(vault = %handle.vault, class = u.class.as_str(), reason = %u.obstacle.reason, message = %u.obstacle.message, "the vault cannot be listed");
-            u.retry_after.unwrap_or_else(|| delay(u.class, *failures, rand::random()).max(floor(u.class)))
+            u.retry_after.unwrap_or_else(|| delay(u.class, *failures, ctx.machine.chance()).max(floor(u.class)))
         }
     }
 }
@@ -109,7 +115,7 @@ async fn jobs(ctx: &Context, handle: &VaultHandle) {
 
 /// Wakes the RecoveryVault and the ReplicatedVms that look through it: all, or those of the changed items and those that
 /// do not know theirs.
-fn wake(ctx: &Context, handle: &VaultHandle, changed: Option<&BTreeSet<String>>) {
+pub(super) fn wake(ctx: &Context, handle: &VaultHandle, changed: Option<&BTreeSet<String>>) {
     let (namespace, name) = &handle.key;
     ctx.wake.up(Sleeper::Vault(namespace.clone(), name.clone()));
     let looks_through = |vm: &ReplicatedVm| {
@@ -123,5 +129,13 @@ fn wake(ctx: &Context, handle: &VaultHandle, changed: Option<&BTreeSet<String>>)
     }
     for key in handle.copying() {
         ctx.wake.up(Sleeper::Request(key));
+    }
+}
+
+/// Wakes the requests of a vault that has just come to be seen here: whoever saw it before may have gone in mid-work.
+pub(super) fn wake_requests(ctx: &Context, handle: &VaultHandle) {
+    let vault = handle.vault.lower();
+    for request in ctx.stores.unfinished().into_iter().filter(|r| share::of_request(&ctx.stores, r) == vault) {
+        ctx.wake.up(Sleeper::Request(request.key));
     }
 }

@@ -46,6 +46,16 @@ pub struct Held {
     pub age: Duration,
 }
 
+impl Held {
+    /// The age of another object, by the same clock: both were dated by the API server.
+    pub fn age_of(&self, object: &ObjectMeta) -> Option<Duration> {
+        let created = |meta: &ObjectMeta| meta.creation_timestamp.as_ref().map(|t| t.0);
+        let older = created(&self.meta)?.duration_since(created(object)?);
+        let age = SignedDuration::try_from(self.age).ok()?.saturating_add(older);
+        Some(Duration::try_from(age).unwrap_or_default())
+    }
+}
+
 /// Access to records and claims.
 #[derive(Clone)]
 pub struct Records {

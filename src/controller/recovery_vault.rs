@@ -3,8 +3,11 @@
 use super::context::Context;
 use super::convert::record::step_object;
 use super::credentials::{CredentialsError, client};
+use super::events::Shown;
 use super::observer::{self, Poll};
 use super::request::PassError;
+use super::share;
+use super::stores::one;
 use super::vaults::{VaultHandle, VaultKey};
 use crate::api::v1alpha1::{Adoption, AdoptionState, RecoveryVault, RecoveryVaultStatus, parse_duration};
 use crate::asr::VaultId;
@@ -14,7 +17,6 @@ use crate::domain::item::Obstacle;
 use crate::domain::observed::{Reading, Unreadable};
 use crate::domain::request::Next;
 use crate::domain::vault::{VaultFacts, conditions};
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::Api;
 use std::sync::Arc;
@@ -30,16 +32,26 @@ const AGAIN: Duration = Duration::from_secs(60);
 pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Next, PassError> {
     let api: Api<RecoveryVault> = Api::namespaced(ctx.kube.clone(), namespace);
     let key = (namespace.to_owned(), name.to_owned());
+    ctx.replicas.joined().await;
+    let anothers = one(&ctx.stores.vaults, namespace, name, share::of_vault).is_some_and(|of| !ctx.replicas.owns(&of));
+    if anothers {
+        forget(ctx, &key);
+        return Ok(Next::After(AGAIN));
+    }
     let Some(object) = api.get_opt(name).await? else {
-        ctx.vaults.remove(&key);
-        ctx.metrics.vaults(ctx.vaults.len());
+        forget(ctx, &key);
         return Ok(Next::OnChange);
     };
-    match ensure_observed(ctx, &object, key).await? {
+    let shown = match ensure_observed(ctx, &object, key).await? {
         Ok(handle) => report(ctx, &object, &facts(&object, &handle), Some(&handle)).await?,
         Err(obstacle) => report(ctx, &object, &refused(&object, obstacle), None).await?,
-    }
-    Ok(Next::After(AGAIN))
+    };
+    Ok(if shown == Shown::Outdated { Next::Now } else { Next::After(AGAIN) })
+}
+
+fn forget(ctx: &Context, key: &VaultKey) {
+    ctx.vaults.remove(key);
+    ctx.metrics.vaults(ctx.vaults.len());
 }
 
 /// The view of this object, made anew when its settings or its Secret changed.
@@ -59,7 +71,7 @@ async fn ensure_observed(
         Ok(made) => made,
         Err(CredentialsError::Kube(error)) => return Err(error.into()),
         Err(error) => {
-            ctx.vaults.remove(&key);
+            forget(ctx, &key);
             return Ok(Err(Obstacle::new(Reason::CredentialsFailed, format!("{error}."))));
         }
     };
@@ -68,10 +80,14 @@ async fn ensure_observed(
     {
         return Ok(Ok(handle));
     }
-    let handle = Arc::new(VaultHandle::new(key, vault, client, fingerprint));
+    let handle = Arc::new(VaultHandle::new(key, vault, client, fingerprint, Arc::clone(&ctx.machine)));
     ctx.vaults.put(Arc::clone(&handle));
     ctx.metrics.vaults(ctx.vaults.len());
-    if !spec.suspend {
+    if spec.suspend {
+        // Nothing is listed, so nobody is woken by a list.
+        observer::wake(ctx, &handle, None);
+        observer::wake_requests(ctx, &handle);
+    } else {
         tokio::spawn(observer::run(ctx.clone(), Arc::clone(&handle), poll(object)));
     }
     Ok(Ok(handle))
@@ -101,7 +117,7 @@ async fn report(
     object: &RecoveryVault,
     facts: &VaultFacts,
     handle: Option<&VaultHandle>,
-) -> Result<(), PassError> {
+) -> Result<Shown, PassError> {
     let old = object.status.as_ref();
     let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();
     let generation = object.metadata.generation;
@@ -116,13 +132,14 @@ async fn report(
             .or_else(|| old.and_then(|o| o.location.clone())),
         protected_items: known.or_else(|| old.and_then(|o| o.protected_items)),
         adoption: adoption(old, handle),
-        conditions: super::convert::status::conditions(&shown, before, generation, Timestamp::now()),
+        conditions: super::convert::status::conditions(&shown, before, generation, ctx.machine.time_of_day()),
     };
-    if ctx.reporter.status(object, old, &status).await? {
+    let written = ctx.reporter.status(object, old, &status).await?;
+    if let Shown::Written(_) = &written {
         ctx.reporter.transitions(object, before, &shown).await;
         tracing::info!(vault = %object.name_any(), namespace = object.namespace(), reason = %shown[0].reason, message = %shown[0].message, "vault");
     }
-    Ok(())
+    Ok(written)
 }
 
 /// What was seen before and what is seen now; a contradiction stays.

@@ -2,7 +2,9 @@
 
 use super::context::Context;
 use super::convert::status::{VmExtras, parse_signed, vm_status};
+use super::events::Shown;
 use super::request::PassError;
+use super::share;
 use super::stores::any;
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
@@ -33,9 +35,16 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// When the cluster could not be read or written.
 pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Next, PassError> {
     ctx.stores.ready().await;
+    ctx.replicas.joined().await;
+    if ctx.stores.vm(namespace, name).is_some_and(|vm| !ctx.replicas.owns(&share::of_vm(&ctx.stores, &vm))) {
+        return Ok(Next::After(AGAIN));
+    }
     let api: Api<ReplicatedVm> = Api::namespaced(ctx.kube.clone(), namespace);
     let Some(object) = api.get_opt(name).await? else { return Ok(Next::OnChange) };
     let (vault, handle) = vault_of(ctx, &object).await?;
+    if awaits_list(&object, vault.as_ref(), handle.as_deref()) {
+        return Ok(Next::After(AGAIN));
+    }
     let mut facts = facts(ctx, &object, vault.as_ref(), handle.as_deref());
     facts.gone = gone(&facts, &object, handle.as_deref()).await;
     let (record, made) = record(ctx, &facts, handle.as_deref()).await?;
@@ -53,8 +62,12 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
         last_reprotect: record.as_ref().and_then(|r| last_operation(r, Step::Reprotect)),
     };
     let old = object.status.as_ref();
-    let status = vm_status(&view, extras, old, object.metadata.generation, Timestamp::now());
-    let written = ctx.reporter.status(&object, old, &status).await?;
+    let status = vm_status(&view, extras, old, object.metadata.generation, ctx.machine.time_of_day());
+    let shown = ctx.reporter.status(&object, old, &status).await?;
+    if shown == Shown::Outdated {
+        return Ok(Next::Now);
+    }
+    let written = shown != Shown::Same;
     if written {
         let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();
         ctx.reporter.transitions(&object, before, &view.conditions).await;
@@ -63,6 +76,17 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
         wake_requests(ctx, namespace, name);
     }
     Ok(Next::After(AGAIN))
+}
+
+/// Whether this replica has yet to list a vault that was read before, by another or by the process before it: until then
+/// what is shown stands. The list wakes the VM.
+fn awaits_list(vm: &ReplicatedVm, vault: Option<&RecoveryVault>, handle: Option<&VaultHandle>) -> bool {
+    let shown =
+        vm.status.as_ref().and_then(|s| s.observed_generation).is_some_and(|g| Some(g) == vm.metadata.generation);
+    let conditions = vault.and_then(|v| v.status.as_ref()).map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let was_read = conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
+    let listed = handle.is_some_and(|handle| handle.items().is_some());
+    shown && was_read && !listed && suspended(vm, vault).is_none()
 }
 
 fn wake_requests(ctx: &Context, namespace: &str, name: &str) {

@@ -4,27 +4,28 @@
 
 mod azure;
 
-use super::clock::Moment;
 use super::context::Context;
 use super::convert::request::{VerbOf, request_from};
 use super::convert::status::{claimed_item_id, request_status};
+use super::events::Shown;
+use super::machine::Moment;
 use super::records::{Held, RecordError};
+use super::stores::Waiting;
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
 use super::{replicated_vm, request_decision, send};
 use crate::api::shorten;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::Reason;
+use crate::domain::decision::PersonDecision;
 use crate::domain::ids::{ItemKey, RequestKey};
 use crate::domain::item::{Item, Obstacle};
 use crate::domain::observed::{Adoption, Azure, Claim, Facts, Reading, Request, Vm};
 use crate::domain::record::Record;
-use crate::domain::request::{Decision, Effect, Next, Stage, decide, first_in_line, stage};
-use jiff::Timestamp;
+use crate::domain::request::{Decision, Effect, InLine, Next, Stage, decide, first_in_line, stage};
 use kube::api::Api;
 use std::sync::Arc;
 use std::time::Duration;
-use uuid::Uuid;
 
 /// Why a pass did not come to its end; it is begun again.
 #[derive(Debug, thiserror::Error)]
@@ -66,17 +67,19 @@ struct Pass<K> {
 /// When the cluster could not be read or written; nothing is decided then.
 pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Next, PassError> {
     let first = pass::<K>(ctx, key).await?;
-    let last = if let Effect::Claim(_) = first.decision.effect {
+    let (last, shown) = if let Effect::Claim(_) = first.decision.effect {
         // All is looked at anew at once, while it is shown that the request was accepted.
-        let (shown, second) = tokio::join!(report(ctx, &first, false), pass::<K>(ctx, key));
+        let (shown, second) = tokio::join!(report(ctx, &first, None), pass::<K>(ctx, key));
         let second = second?;
-        report(ctx, &second, true).await?;
-        shown?;
-        second
+        let shown = report(ctx, &second, Some(shown?)).await?;
+        (second, shown)
     } else {
-        report(ctx, &first, false).await?;
-        first
+        let shown = report(ctx, &first, None).await?;
+        (first, shown)
     };
+    if shown == Shown::Outdated {
+        return Ok(Next::Now);
+    }
     if let (Stage::Blocked(obstacle, _), Some(vm)) = (stage(&last.observed.facts), &last.observed.vm)
         && obstacle.reason == Reason::RecordPending
     {
@@ -92,20 +95,36 @@ pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Nex
 
 /// Observes, decides and acts.
 async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, PassError> {
-    let began = Moment::now();
-    let observed = observe::<K>(ctx, key, began).await?;
-    let cluster = began.elapsed();
-    let azure = azure::observe(ctx, &observed.facts, observed.handle.as_deref()).await;
-    let read = began.elapsed();
+    let began = ctx.machine.now();
+    let mut observed = observe::<K>(ctx, key, began).await?;
+    let cluster = ctx.machine.since(began);
+    // A list that is surely fresh takes the API server 100 ms, so it is waited for beside Azure.
+    let (mut azure, said) =
+        tokio::join!(azure::observe(ctx, &observed.facts, observed.handle.as_deref()), decisions(ctx, &observed.facts));
+    observed.facts.decisions = said?;
+    if !observed.facts.decisions.is_empty() {
+        azure = azure::observe(ctx, &observed.facts, observed.handle.as_deref()).await;
+    }
+    let read = ctx.machine.since(began);
     let decision = decide(&observed.facts, &azure);
     if let Some(handle) = &observed.handle {
         handle.copies(key, decision.next == Next::OnItemNews);
     }
     act(ctx, &observed, &decision, &azure).await?;
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-    let (cluster_us, azure_us, act_us) = (micros(cluster), micros(read - cluster), micros(began.elapsed() - read));
+    let (cluster_us, azure_us, act_us) =
+        (micros(cluster), micros(read.saturating_sub(cluster)), micros(ctx.machine.since(began).saturating_sub(read)));
     tracing::debug!(request = %key, cluster_us, azure_us, act_us, "observed, decided and acted");
     Ok(Pass { observed, azure, decision })
+}
+
+/// What people said of the request, where that can change anything.
+async fn decisions(ctx: &Context, facts: &Facts) -> Result<Vec<PersonDecision>, kube::Error> {
+    match stage(facts) {
+        // The target is frozen first, and all is looked at anew; or all is over.
+        Stage::Claim(_) | Stage::Ended(_) | Stage::Gone | Stage::NameReused => Ok(vec![]),
+        _ => request_decision::on(ctx, &facts.key).await,
+    }
 }
 
 /// Step 1: request, ReplicatedVm, RecoveryVault, claim and record, each by a fresh GET; those that do not wait for
@@ -113,9 +132,8 @@ async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, Pas
 async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> Result<Observed<K>, PassError> {
     ctx.stores.ready().await;
     let api: Api<K> = Api::namespaced(ctx.kube.clone(), &key.namespace);
-    let (object, claim, decisions) =
-        tokio::join!(api.get_opt(&key.name), ctx.records.claim(key), request_decision::on(ctx, key));
-    let (object, claim, decisions) = (object?, claim?, decisions?);
+    let (object, claim) = tokio::join!(api.get_opt(&key.name), ctx.records.claim(key));
+    let (object, claim) = (object?, claim?);
     let parsed = object.as_ref().map(|o| request_from(o, key)).transpose();
     let vm_name = object.as_ref().map(|o| o.request_spec().replicated_vm.to_owned());
     let claimed = claim.as_ref().map(Claim::item);
@@ -130,16 +148,19 @@ async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> R
         _ => held?,
     };
     let request: Option<Request> = parsed.ok().flatten();
+    let line = line(ctx, key, vm_name.as_deref(), held.as_ref().map(|h| &h.record));
     let facts = Facts {
         key: key.clone(),
         claim,
-        ahead: ahead(ctx, key, vm_name.as_deref(), held.as_ref().map(|h| &h.record)),
+        ahead: first_in_line(line.iter().map(in_line), key).cloned(),
+        pending: line.iter().map(|w| w.key.clone()).filter(|k| k != key).collect(),
+        request_age: object.as_ref().zip(held.as_ref()).and_then(|(object, held)| held.age_of(object.meta())),
         record: held.as_ref().map(|h| h.record.clone()),
         record_age: held.as_ref().map(|h| h.age),
         vm,
         request,
-        decisions,
-        nonce: Uuid::new_v4().to_string(),
+        decisions: vec![],
+        nonce: ctx.machine.nonce(),
         limits: ctx.settings.limits,
         adoption: Adoption::Unknown,
     };
@@ -185,12 +206,16 @@ fn handle(ctx: &Context, facts: &Facts, vm: Option<&NamedVm>) -> Option<Arc<Vaul
     facts.record.as_ref().and_then(|record| ctx.vaults.of_vault(&record.vault_id, &facts.key.namespace))
 }
 
-/// Who is served before `key`, of the requests that name the same ReplicatedVm and have not ended.
-fn ahead(ctx: &Context, key: &RequestKey, vm: Option<&str>, record: Option<&Record>) -> Option<RequestKey> {
-    let all = ctx.stores.requests_of(&key.namespace, vm?);
+/// `key`'s request and the others that name the same ReplicatedVm and have not ended.
+fn line(ctx: &Context, key: &RequestKey, vm: Option<&str>, record: Option<&Record>) -> Vec<Waiting> {
     let ended = |k: &RequestKey| record.and_then(|r| r.consumed(k)).is_some_and(|c| c.result.is_some());
-    let pending = all.iter().filter(|w| w.key == *key || !(w.ended || ended(&w.key)));
-    first_in_line(pending.map(|w| (&w.key, w.priority, w.created)), key).cloned()
+    let all = vm.map(|vm| ctx.stores.requests_of(&key.namespace, vm)).unwrap_or_default();
+    all.into_iter().filter(|w| w.key == *key || !(w.ended || ended(&w.key))).collect()
+}
+
+fn in_line(waiting: &Waiting) -> InLine<'_> {
+    let Waiting { key, priority, created, waits_for, .. } = waiting;
+    InLine { key, priority: *priority, created: *created, waits_for: *waits_for }
 }
 
 /// Does the one thing that was decided.
@@ -232,28 +257,34 @@ fn settled<K>(ctx: &Context, observed: &Observed<K>, before: &Record, after: &Re
     }
 }
 
-/// Writes the status and publishes the transitions; after another write of the same status, without a look at the old.
-async fn report<K: VerbOf>(ctx: &Context, pass: &Pass<K>, again: bool) -> Result<(), PassError> {
+/// Writes the status and publishes the transitions; after another write of this pass, over what that one came to.
+async fn report<K: VerbOf>(ctx: &Context, pass: &Pass<K>, earlier: Option<Shown>) -> Result<Shown, PassError> {
     let Pass { observed, azure, decision } = pass;
-    let Some(object) = &observed.object else { return Ok(()) };
+    let Some(mut object) = observed.object.clone() else { return Ok(Shown::Same) };
+    if let Some(Shown::Written(version)) = &earlier {
+        object.meta_mut().resource_version.clone_from(version);
+    }
+    let object = &object;
     let old = object.request_status();
     let item = azure
         .item
         .as_ref()
         .and_then(Reading::known)
         .or_else(|| observed.facts.vm.as_ref().ok().map(|vm: &Vm| &vm.item));
-    let Some(view) = decision.view.clone().or_else(|| invalid(&observed.facts)) else { return Ok(()) };
+    let Some(view) = decision.view.clone().or_else(|| invalid(&observed.facts)) else { return Ok(Shown::Same) };
     let id = claimed_item_id(observed.facts.claim.as_ref(), item.map(|i: &Item| i));
-    let mut status = request_status(&view, id, old, object.meta().generation, Timestamp::now());
+    let mut status = request_status(&view, id, old, object.meta().generation, ctx.machine.time_of_day());
     shorten(&mut status);
-    if ctx.reporter.status(object, old.filter(|_| !again), &status).await? {
+    let again = matches!(earlier, Some(Shown::Written(_)));
+    let written = ctx.reporter.status(object, old.filter(|_| !again), &status).await?;
+    if let Shown::Written(_) = &written {
         let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();
         ctx.reporter.transitions(object, before, &view.conditions).await;
         if let Some(ready) = view.conditions.first() {
             tracing::info!(request = %observed.facts.key, phase = view.phase, reason = %ready.reason, message = %ready.message, "request");
         }
     }
-    Ok(())
+    Ok(written)
 }
 
 /// What an object shows whose spec cannot be parsed.

@@ -1,7 +1,9 @@
 //! The controller of RequestDecision: wakes the request that a person's word is about, and shows what came of it.
 
 use super::context::Context;
+use super::events::Shown;
 use super::request::PassError;
+use super::share;
 use super::wake::Sleeper;
 use crate::api::v1alpha1::{DecidedKind, DecidedOutcome, DecisionKind, RequestDecision, RequestDecisionStatus};
 use crate::domain::condition::{Condition, ConditionType, Truth};
@@ -10,13 +12,15 @@ use crate::domain::ids::{Kind, RequestKey};
 use crate::domain::job::JobId;
 use crate::domain::observed::Claim;
 use crate::domain::request::Next;
-use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Api, ListParams};
 use std::time::Duration;
 
 /// While it has not taken effect, it is looked at again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// One whose request is another replica's work is looked at again after this time.
+const ANOTHERS: Duration = Duration::from_secs(5);
 
 /// Every word on this request, by a fresh list: a request is not sent past one that was said before.
 ///
@@ -40,13 +44,20 @@ pub(super) async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Res
     let Some(decision) = said(&object) else { return Ok(Next::OnChange) };
     let about = &object.spec.request_ref;
     let key = RequestKey { kind: kind(about.kind), namespace: namespace.to_owned(), name: about.name.clone() };
+    ctx.stores.ready().await;
+    ctx.replicas.joined().await;
+    if !ctx.replicas.owns(&share::of_key(&ctx.stores, &key)) {
+        return Ok(if has_ended(&object) { Next::OnChange } else { Next::After(ANOTHERS) });
+    }
     let claim = ctx.records.claim(&key).await?;
     let held = match claim.as_ref().map(Claim::item) {
         Some(item) => ctx.records.read(&item).await?,
         None => None,
     };
     let shown = conditions(&decision, &key, held.as_ref().map(|h| &h.record));
-    report(ctx, &object, &shown).await?;
+    if report(ctx, &object, &shown).await? == Shown::Outdated {
+        return Ok(Next::Now);
+    }
     if !waits(&shown) {
         return Ok(Next::OnChange);
     }
@@ -54,22 +65,28 @@ pub(super) async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Res
     Ok(Next::After(AGAIN))
 }
 
+fn has_ended(object: &RequestDecision) -> bool {
+    let conditions = object.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
+    conditions.iter().any(|c| (c.type_ == "Ready" || c.type_ == "Stalled") && c.status == "True")
+}
+
 fn waits(shown: &[Condition]) -> bool {
     shown.iter().any(|c| c.kind == ConditionType::Reconciling && c.truth == Truth::True)
 }
 
-async fn report(ctx: &Context, object: &RequestDecision, shown: &[Condition]) -> Result<(), PassError> {
+async fn report(ctx: &Context, object: &RequestDecision, shown: &[Condition]) -> Result<Shown, PassError> {
     let old = object.status.as_ref();
     let before = old.map(|o| o.conditions.as_slice()).unwrap_or_default();
     let generation = object.metadata.generation;
     let status = RequestDecisionStatus {
         observed_generation: generation,
-        conditions: super::convert::status::conditions(shown, before, generation, Timestamp::now()),
+        conditions: super::convert::status::conditions(shown, before, generation, ctx.machine.time_of_day()),
     };
-    if ctx.reporter.status(object, old, &status).await? {
+    let written = ctx.reporter.status(object, old, &status).await?;
+    if let Shown::Written(_) = &written {
         ctx.reporter.transitions(object, before, shown).await;
     }
-    Ok(())
+    Ok(written)
 }
 
 /// What an object says; `None` where the API server let something pass that makes no sense.

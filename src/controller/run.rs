@@ -1,15 +1,14 @@
 //! Start and end of the operator: clients, caches, one controller per kind and watched namespace.
 
-use super::context::{Context, IntentAges, Settings};
-use super::events::Reporter;
+use super::context::{Context, Settings, Surroundings};
 use super::kinds::RequestWatch;
-use super::records::Records;
-use super::runner::{Pass, Reported, Watched, watch};
+use super::machine::ThisMachine;
+use super::passes::over;
+use super::replicas::{self, Replicas};
+use super::runner::{Pass, Watched, watch};
 use super::stores::Stores;
-use super::vaults::Vaults;
-use super::wake::{Sleeper, Wake};
-use super::{item_record, recovery_vault, replicated_vm, request_decision};
-use crate::api::v1alpha1::{ItemRecord, RecoveryVault, ReplicatedVm, Request, RequestDecision};
+use super::wake::Sleeper;
+use crate::api::v1alpha1::{ItemRecord, RecoveryVault, ReplicatedVm, RequestDecision};
 use crate::asr::Endpoint;
 use crate::telemetry::{Metrics, Probes, Readiness};
 use futures::FutureExt;
@@ -62,7 +61,7 @@ impl Operator {
         let serving = tokio::spawn(probes.serve(readiness.clone(), Arc::clone(&metrics), stop.clone()));
         let kube = Client::try_from(Config::infer().await?)?;
         await_definitions(&kube, &readiness, &stop).await;
-        let (ctx, controllers) = self.controllers(kube, metrics, &stop).await?;
+        let (ctx, controllers) = self.controllers(kube, metrics, &readiness, &stop).await?;
         readiness.set(Ok(()));
         tracing::info!(health = %health, metrics = %metrics_addr, "ready");
         futures::future::join_all(controllers).await;
@@ -79,23 +78,23 @@ impl Operator {
         self,
         kube: Client,
         metrics: Arc<Metrics>,
+        readiness: &Readiness,
         stop: &CancellationToken,
     ) -> Result<(Context, Vec<BoxFuture<'static, ()>>), RunError> {
         let spaces = scopes(&self.settings.namespaces);
         let mut watched = Kinds::new(&kube, &spaces);
-        let ctx = Context {
-            records: Records::new(careful_client().await?, &self.settings.operator_namespace),
-            stores: Arc::new(watched.stores()),
-            vaults: Arc::new(Vaults::default()),
-            reporter: Reporter::new(kube.clone(), Arc::clone(&metrics)),
-            endpoint: Arc::new(self.endpoint),
-            wake: Wake::default(),
-            intents: Arc::new(IntentAges::default()),
-            settings: Arc::new(self.settings),
+        let careful = careful_client().await?;
+        let around = Surroundings {
+            careful: careful.clone(),
+            endpoint: self.endpoint,
+            machine: Arc::new(ThisMachine),
+            replicas: Replicas::new(&self.settings.replica_name),
             kube,
             metrics,
         };
-        let controllers = watched.run(&ctx, stop);
+        let ctx = Context::new(self.settings, watched.stores(), around);
+        let mut controllers = watched.run(&ctx, stop);
+        controllers.push(replicas::run(ctx.clone(), careful, readiness.clone(), stop.clone()).boxed());
         Ok((ctx, controllers))
     }
 }
@@ -112,40 +111,6 @@ async fn careful_client() -> Result<Client, RunError> {
 
 fn scopes(namespaces: &[String]) -> Vec<Option<String>> {
     if namespaces.is_empty() { vec![None] } else { namespaces.iter().cloned().map(Some).collect() }
-}
-
-fn reported(generation: Option<i64>) -> bool {
-    generation.is_some_and(|g| g >= 0)
-}
-
-impl Reported for RecoveryVault {
-    fn is_reported(&self) -> bool {
-        reported(self.status.as_ref().and_then(|s| s.observed_generation))
-    }
-}
-
-impl Reported for ReplicatedVm {
-    fn is_reported(&self) -> bool {
-        reported(self.status.as_ref().and_then(|s| s.observed_generation))
-    }
-}
-
-impl Reported for RequestDecision {
-    fn is_reported(&self) -> bool {
-        reported(self.status.as_ref().and_then(|s| s.observed_generation))
-    }
-}
-
-impl<K: Request> Reported for K {
-    fn is_reported(&self) -> bool {
-        reported(self.request_status().and_then(|s| s.observed_generation))
-    }
-}
-
-impl Reported for ItemRecord {
-    fn is_reported(&self) -> bool {
-        true
-    }
 }
 
 /// The watches of all kinds, one per kind and namespace.
@@ -173,6 +138,7 @@ impl Kinds {
         let lasting = self.vms.iter().map(Watched::filled).chain(self.vaults.iter().map(Watched::filled));
         Stores {
             filled: self.requests.iter().flat_map(|kind| kind.filled.clone()).chain(lasting).collect(),
+            finders: self.requests.iter().map(|kind| kind.finder.clone()).collect(),
             requests: self.requests.iter_mut().map(RequestWatch::take_cache).collect(),
             vms: self.vms.iter().map(Watched::store).collect(),
             vaults: self.vaults.iter().map(Watched::store).collect(),
@@ -180,16 +146,10 @@ impl Kinds {
     }
 
     fn run(self, ctx: &Context, stop: &CancellationToken) -> Vec<BoxFuture<'static, ()>> {
-        let vault: Pass = Arc::new(|ctx, namespace, name| {
-            async move { recovery_vault::reconcile(&ctx, &namespace, &name).await }.boxed()
-        });
-        let vm: Pass = Arc::new(|ctx, namespace, name| {
-            async move { replicated_vm::reconcile(&ctx, &namespace, &name).await }.boxed()
-        });
-        let decision: Pass = Arc::new(|ctx, namespace, name| {
-            async move { request_decision::reconcile(&ctx, &namespace, &name).await }.boxed()
-        });
-        let record: Pass = Arc::new(|ctx, _, name| async move { item_record::reconcile(&ctx, &name).await }.boxed());
+        let vault: Pass = Arc::new(|ctx, namespace, name| over(ctx, Sleeper::Vault(namespace, name)));
+        let vm: Pass = Arc::new(|ctx, namespace, name| over(ctx, Sleeper::Vm(namespace, name)));
+        let decision: Pass = Arc::new(|ctx, namespace, name| over(ctx, Sleeper::Decision(namespace, name)));
+        let record: Pass = Arc::new(|ctx, _, name| over(ctx, Sleeper::Record(name)));
         let records = Watched::<ItemRecord>::new(Api::namespaced(self.kube, &ctx.settings.operator_namespace));
         let mut all: Vec<BoxFuture<'static, ()>> = Vec::new();
         for watched in self.vaults {
@@ -210,21 +170,21 @@ impl Kinds {
 fn pick_vault(sleeper: &Sleeper) -> Option<(String, String)> {
     match sleeper {
         Sleeper::Vault(namespace, name) => Some((namespace.clone(), name.clone())),
-        Sleeper::Request(_) | Sleeper::Vm(..) | Sleeper::Decision(..) => None,
+        _ => None,
     }
 }
 
 fn pick_vm(sleeper: &Sleeper) -> Option<(String, String)> {
     match sleeper {
         Sleeper::Vm(namespace, name) => Some((namespace.clone(), name.clone())),
-        Sleeper::Request(_) | Sleeper::Vault(..) | Sleeper::Decision(..) => None,
+        _ => None,
     }
 }
 
 fn pick_decision(sleeper: &Sleeper) -> Option<(String, String)> {
     match sleeper {
         Sleeper::Decision(namespace, name) => Some((namespace.clone(), name.clone())),
-        Sleeper::Request(_) | Sleeper::Vm(..) | Sleeper::Vault(..) => None,
+        _ => None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::events::kind_label;
+use super::passes::{Reported, news, wait};
 use super::request::PassError;
 use super::wake::{Sleeper, Wake};
 use crate::domain::backoff::{Class, delay};
@@ -20,7 +21,6 @@ use kube::{Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fmt::Debug;
-use std::hash::{Hash, Hasher};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,22 +29,6 @@ use tokio_util::sync::CancellationToken;
 
 /// One pass, by namespace and name.
 pub type Pass = Arc<dyn Fn(Context, String, String) -> BoxFuture<'static, Result<Next, PassError>> + Send + Sync>;
-
-/// Whether an object's status was ever written: an object whose status was wiped is looked at again.
-pub trait Reported {
-    /// Whether it was.
-    fn is_reported(&self) -> bool;
-}
-
-/// What of an object is worth a pass: its spec, and the loss of its status. Its own status writes are not, or every
-/// pass would cause the next.
-fn news<K: Resource<DynamicType = ()> + Reported>(object: &DeserializeGuard<K>) -> Option<u64> {
-    let mut hasher = std::hash::DefaultHasher::new();
-    let reported = object.0.as_ref().is_ok_and(Reported::is_reported);
-    let meta = object.meta();
-    (meta.uid.as_ref(), meta.generation, reported, meta.deletion_timestamp.is_some()).hash(&mut hasher);
-    Some(hasher.finish())
-}
 
 /// A kind's watch: its API and the writer of its cache.
 pub struct Watched<K: Resource<DynamicType = ()> + Clone + 'static>
@@ -161,7 +145,7 @@ impl Runner {
             Ok(Err(error)) => {
                 self.count(PassOutcome::Failed);
                 let attempt = self.failed(key.clone());
-                let wait = delay(Class::Transient, attempt, rand::random());
+                let wait = delay(Class::Transient, attempt, self.ctx.machine.chance());
                 tracing::warn!(kind = self.kind, namespace = %key.0, name = %key.1, %error, attempt, retry_in = ?wait, "a pass did not come to its end");
                 Action::requeue(wait)
             }
@@ -190,10 +174,5 @@ impl Runner {
 }
 
 fn action(next: Next) -> Action {
-    match next {
-        Next::Now => Action::requeue(Duration::from_millis(1)),
-        Next::After(after) | Next::OnJobNews(after) => Action::requeue(after),
-        Next::OnItemNews => Action::requeue(Duration::from_secs(60)),
-        Next::OnChange => Action::await_change(),
-    }
+    wait(next).map_or_else(Action::await_change, Action::requeue)
 }

@@ -2,8 +2,9 @@
 //!
 //! The only place from which a mutating call leaves.
 
-use super::clock::{Moment, SEND_WINDOW};
+use super::clock::SEND_WINDOW;
 use super::context::Context;
+use super::machine::{Machine, Moment};
 use super::records::{Held, RecordError};
 use super::vaults::VaultHandle;
 use crate::asr::{ClientRequestId, ItemPath, Mutation, SendWindow, Sent, SwitchProtection};
@@ -14,14 +15,18 @@ use crate::domain::record::{Outcome, Record};
 use crate::domain::reprotect::SwitchInput;
 use crate::domain::verb::Call;
 use crate::telemetry::CallOutcome;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The time in which the first byte may leave, from the moment before the record was written.
-struct Window(Moment);
+struct Window {
+    machine: Arc<dyn Machine>,
+    opened: Moment,
+}
 
 impl SendWindow for Window {
     fn remaining(&self) -> Option<Duration> {
-        SEND_WINDOW.checked_sub(self.0.elapsed()).filter(|left| !left.is_zero())
+        SEND_WINDOW.checked_sub(self.machine.since(self.opened)).filter(|left| !left.is_zero())
     }
 }
 
@@ -46,14 +51,14 @@ pub(super) async fn send(
     intent.body_hash = hex_sha256(&mutation.body());
     let Ok(id) = ClientRequestId::parse(&intent.client_request_id) else { return Ok(()) };
     let step = intent.step;
-    if began.elapsed() > SEND_WINDOW {
+    if ctx.machine.since(began) > SEND_WINDOW {
         return Ok(());
     }
-    let window = Window(Moment::now());
+    let window = Window { machine: Arc::clone(&ctx.machine), opened: ctx.machine.now() };
     let Some(open) = write_intent(ctx, held, &record).await? else { return Ok(()) };
-    let calling = Moment::now();
+    let calling = ctx.machine.now();
     let sent = call_once(handle, &mutation, &id, &window).await;
-    let call_us = u64::try_from(calling.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let call_us = u64::try_from(ctx.machine.since(calling).as_micros()).unwrap_or(u64::MAX);
     let outcome = outcome(sent);
     ctx.metrics.call(step.as_str(), label(&outcome));
     tracing::info!(step = step.as_str(), item = %item.name, client_request_id = %id, outcome = ?outcome, call_us, "called Azure");

@@ -3,12 +3,13 @@
 use super::convert::record::step_object;
 use crate::api::v1alpha1::{AdoptionState, RecoveryVault, ReplicatedVm, Request};
 use crate::asr::VaultId;
+use crate::domain::Reason;
 use crate::domain::ids::{Kind, RequestKey, Step};
 use crate::domain::observed::Adoption;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -18,6 +19,9 @@ pub type Caches<K> = Vec<Store<DeserializeGuard<K>>>;
 /// One kind's requests, as the queue of a VM sees them.
 pub type RequestCache = Box<dyn Fn() -> Vec<Waiting> + Send + Sync>;
 
+/// One request of a kind by its namespace and name.
+pub type RequestFinder = Arc<dyn Fn(&str, &str) -> Option<Waiting> + Send + Sync>;
+
 /// The requests in one kind's caches.
 pub fn waiting_of<K: Request>(kind: Kind, caches: Caches<K>) -> RequestCache
 where
@@ -26,11 +30,21 @@ where
     Box::new(move || each(&caches, |request| waiting(request, kind)))
 }
 
+/// One of the requests in one kind's caches.
+pub fn finder_of<K: Request>(kind: Kind, caches: Caches<K>) -> RequestFinder
+where
+    DeserializeGuard<K>: kube::runtime::reflector::Lookup<DynamicType = ()>,
+{
+    Arc::new(move |namespace, name| one(&caches, namespace, name, |request| waiting(request, kind)))
+}
+
 /// All caches.
 #[derive(Default)]
 pub struct Stores {
     /// Requests, one cache per kind.
     pub requests: Vec<RequestCache>,
+    /// The same, by name.
+    pub finders: Vec<(Kind, RequestFinder)>,
     /// ReplicatedVms.
     pub vms: Caches<ReplicatedVm>,
     /// RecoveryVaults.
@@ -50,8 +64,12 @@ pub struct Waiting {
     pub priority: i32,
     /// Its age.
     pub created: Option<Timestamp>,
+    /// ARM id of the vault that it was accepted for, as its status shows it.
+    pub vault: Option<String>,
     /// Its status says that it ended.
     pub ended: bool,
+    /// What it waits for, by its status.
+    pub waits_for: Option<Reason>,
 }
 
 /// What `made` makes of every readable object of the caches, without copies of the objects.
@@ -62,6 +80,16 @@ where
 {
     let objects = caches.iter().flat_map(Store::state);
     objects.filter_map(|guard: Arc<DeserializeGuard<K>>| guard.0.as_ref().ok().map(&made)).collect()
+}
+
+/// What `made` makes of the readable object of that name.
+pub fn one<K, T>(caches: &Caches<K>, namespace: &str, name: &str, made: impl Fn(&K) -> T) -> Option<T>
+where
+    K: Clone + 'static,
+    DeserializeGuard<K>: kube::runtime::reflector::Lookup<DynamicType = ()>,
+{
+    let named = ObjectRef::<DeserializeGuard<K>>::new(name).within(namespace);
+    caches.iter().find_map(|cache| cache.get(&named)).and_then(|guard| guard.0.as_ref().ok().map(made))
 }
 
 /// Whether any readable object of the caches is so.
@@ -83,11 +111,24 @@ impl Stores {
 
     /// ARM id of the vault that a RecoveryVault stands for, lower-cased.
     pub fn vault_id(&self, namespace: &str, name: &str) -> Option<String> {
-        let named = |v: &RecoveryVault| {
-            let is_it = v.namespace().as_deref() == Some(namespace) && v.name_any() == name;
-            is_it.then(|| VaultId::new(&v.spec.subscription_id, &v.spec.resource_group, &v.spec.name).ok()).flatten()
-        };
-        each(&self.vaults, named).into_iter().flatten().next().map(|id| id.lower())
+        let id = |v: &RecoveryVault| VaultId::new(&v.spec.subscription_id, &v.spec.resource_group, &v.spec.name).ok();
+        one(&self.vaults, namespace, name, id).flatten().map(|id| id.lower())
+    }
+
+    /// The ReplicatedVm of that name.
+    pub fn vm(&self, namespace: &str, name: &str) -> Option<ReplicatedVm> {
+        one(&self.vms, namespace, name, ReplicatedVm::clone)
+    }
+
+    /// The request of that key.
+    pub fn request(&self, key: &RequestKey) -> Option<Waiting> {
+        let (_, find) = self.finders.iter().find(|(kind, _)| *kind == key.kind)?;
+        find(&key.namespace, &key.name)
+    }
+
+    /// Every request that has not ended.
+    pub fn unfinished(&self) -> Vec<Waiting> {
+        self.requests.iter().flat_map(|cache| cache()).filter(|request| !request.ended).collect()
     }
 
     /// What the RecoveryVault's status keeps of its jobs for a step.
@@ -117,11 +158,14 @@ fn waiting<K: Request>(request: &K, kind: Kind) -> Waiting {
     let ended = conditions
         .iter()
         .any(|c| (c.type_ == "Ready" || c.type_ == "Stalled") && c.status == "True" && c.reason != "OutcomeUnknown");
+    let waits = conditions.iter().find(|c| c.type_ == "Reconciling" && c.status == "True");
     Waiting {
         key: RequestKey { kind, namespace: request.namespace().unwrap_or_default(), name: request.name_any() },
         vm: spec.replicated_vm.to_owned(),
         priority: spec.priority,
         created: request.meta().creation_timestamp.as_ref().map(|t| t.0),
+        vault: request.request_status().and_then(|s| s.target.as_ref()?.vault_id.clone()),
         ended,
+        waits_for: waits.and_then(|c| Reason::parse(&c.reason)),
     }
 }

@@ -1,7 +1,8 @@
 //! The vaults being observed, each through the identity of its own RecoveryVault: a tenant never sees through another's.
 
-use super::clock::{AzureTime, Moment};
+use super::clock::AzureTime;
 use super::convert::azure::{item_from, job_from, unreadable};
+use super::machine::{Machine, Moment};
 use crate::asr::{AsrClient, ItemPath, JobId as WireJobId, VaultId};
 use crate::domain::ids::{RequestKey, Step, same};
 use crate::domain::item::Item;
@@ -55,6 +56,7 @@ pub struct VaultHandle {
     location: OnceLock<String>,
     adoption: Mutex<BTreeMap<Step, bool>>,
     listing: tokio::sync::Mutex<Option<(Moment, Arc<Vec<Job>>)>>,
+    machine: Arc<dyn Machine>,
 }
 
 /// Points as they were read, when, and in which state of the item.
@@ -69,13 +71,19 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl VaultHandle {
     /// A view that has seen nothing yet.
-    pub fn new(key: VaultKey, vault: VaultId, client: AsrClient, fingerprint: String) -> Self {
+    pub fn new(
+        key: VaultKey,
+        vault: VaultId,
+        client: AsrClient,
+        fingerprint: String,
+        machine: Arc<dyn Machine>,
+    ) -> Self {
         Self {
             key,
             vault,
             client,
             fingerprint,
-            time: AzureTime::default(),
+            time: AzureTime::new(Arc::clone(&machine)),
             kick: Notify::new(),
             follow_changed: Notify::new(),
             stop: CancellationToken::new(),
@@ -87,6 +95,7 @@ impl VaultHandle {
             location: OnceLock::new(),
             adoption: Mutex::default(),
             listing: tokio::sync::Mutex::default(),
+            machine,
         }
     }
 
@@ -181,25 +190,25 @@ impl VaultHandle {
         let kept = locked(&self.points).get(&item.id).cloned();
         if let Some((at, was, points)) = kept
             && was == state
-            && at.elapsed() < POINTS_KEPT
+            && self.machine.since(at) < POINTS_KEPT
         {
             return Some(points);
         }
         let points = self.recovery_points(&item.id).await.known()?.clone();
-        locked(&self.points).insert(item.id.clone(), (Moment::now(), state.to_owned(), points.clone()));
+        locked(&self.points).insert(item.id.clone(), (self.machine.now(), state.to_owned(), points.clone()));
         Some(points)
     }
 
     /// A list of the vault's jobs that was begun after this call; several callers share one.
     pub async fn fresh_jobs(&self) -> Reading<Arc<Vec<Job>>> {
-        let asked = Moment::now();
+        let asked = self.machine.now();
         let mut last = self.listing.lock().await;
         if let Some((begun, jobs)) = last.as_ref()
             && *begun >= asked
         {
             return Reading::Known(Arc::clone(jobs));
         }
-        let begun = Moment::now();
+        let begun = self.machine.now();
         match self.client.jobs(&self.vault).await {
             Ok(answer) => {
                 self.time.saw(answer.date);
@@ -225,7 +234,7 @@ impl VaultHandle {
                 self.time.saw(answer.date);
                 let job = job_from(&answer.body, true);
                 if job.detailed {
-                    locked(&self.details).insert(id.clone(), (Moment::now(), job.clone()));
+                    locked(&self.details).insert(id.clone(), (self.machine.now(), job.clone()));
                 }
                 Reading::Known(job)
             }
@@ -235,7 +244,7 @@ impl VaultHandle {
 
     /// The detail of a job as last read, and how long ago.
     pub fn known_detail(&self, id: &JobId) -> Option<(Duration, Job)> {
-        locked(&self.details).get(id).map(|(at, job)| (at.elapsed(), job.clone()))
+        locked(&self.details).get(id).map(|(at, job)| (self.machine.since(*at), job.clone()))
     }
 
     /// Follows a job for a request: the observer lists jobs while anything is followed.

@@ -8,7 +8,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 /// An object to look at.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sleeper {
     /// A request.
     Request(RequestKey),
@@ -18,6 +18,8 @@ pub enum Sleeper {
     Vault(String, String),
     /// A RequestDecision, by namespace and name.
     Decision(String, String),
+    /// An ItemRecord, by name.
+    Record(String),
 }
 
 /// The bell.
@@ -37,6 +39,11 @@ impl Wake {
         drop(self.0.send(sleeper));
     }
 
+    /// Whoever is woken from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Sleeper> {
+        self.0.subscribe()
+    }
+
     /// The objects of one kind that are woken, as `pick` names them.
     pub fn stream<K>(
         &self,
@@ -45,7 +52,7 @@ impl Wake {
     where
         K: Resource<DynamicType = ()> + 'static,
     {
-        let receiver = self.0.subscribe();
+        let receiver = self.listen();
         futures::stream::unfold((receiver, pick), |(mut receiver, pick)| async move {
             loop {
                 match receiver.recv().await {

@@ -37,28 +37,29 @@ impl Verb for ChangePoint {
                 Reason::NotAllowedNow,
                 format!(
                     "Azure does not offer a change of the recovery point of {} now; it offers {offers}.",
-                    item.name
+                    item.friendly_name
                 ),
             );
         }
-        let refuse = |text: String| Check::end(End::Refused, Reason::NoPendingFailover, text);
         if item.committed() {
-            return refuse(format!(
+            let text = format!(
                 "The failover of {} is committed, and a commit deletes all recovery points: nothing was sent.",
-                item.name
-            ));
+                item.friendly_name
+            );
+            return Check::end(End::Refused, Reason::NoPendingFailover, text);
         }
         if item.active == Some(Active::Primary) {
-            return refuse(format!(
-                "No failover of {} waits for its commit, so there is no point to change: nothing was sent. Fail over first, then create a new request.",
-                item.name
-            ));
+            let text = format!(
+                "No failover of {} waits for its commit, so there is no point to change. Fail over first.",
+                item.friendly_name
+            );
+            return Check::too_early(Reason::NoPendingFailover, text, &[Kind::FailoverRequest]);
         }
         Check::wait(
             Reason::NotAllowedNow,
             format!(
-                "Azure does not offer a change of the recovery point in the state {} ({}).",
-                item.protection_state, item.protection_description
+                "Azure does not offer a change of the recovery point of {} in the state {} ({}).",
+                item.friendly_name, item.protection_state, item.protection_description
             ),
         )
     }

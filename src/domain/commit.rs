@@ -67,20 +67,17 @@ pub(super) fn check(item: &Item) -> Check {
         );
     }
     if item.active == Some(Active::Primary) {
-        return Check::end(
-            End::Refused,
+        return Check::too_early(
             Reason::NoPendingFailover,
-            format!(
-                "No failover of {} waits for a commit. Fail over first, then create a new CommitRequest.",
-                item.name
-            ),
+            format!("No failover of {} waits for a commit. Fail over first.", item.friendly_name),
+            &[Kind::FailoverRequest],
         );
     }
     Check::wait(
         Reason::NotAllowedNow,
         format!(
-            "Azure does not offer a commit in the state {} ({}).",
-            item.protection_state, item.protection_description
+            "Azure does not offer a commit of {} in the state {} ({}).",
+            item.friendly_name, item.protection_state, item.protection_description
         ),
     )
 }

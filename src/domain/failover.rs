@@ -84,7 +84,9 @@ impl Failover {
         }
         match commit::check(item) {
             // At the end of the direction and not failed over: replication was reversed, which commits.
-            Check::End(..) => Check::end(End::NothingToDo, Reason::Committed, "Somebody else made the failover final."),
+            Check::End(..) | Check::TooEarly(..) => {
+                Check::end(End::NothingToDo, Reason::Committed, "Somebody else made the failover final.")
+            }
             other => other,
         }
     }
@@ -121,9 +123,9 @@ impl Failover {
 
 fn not_now(item: &Item) -> String {
     let way = if item.pending_commit() {
-        "A failover waits for its commit: create a CommitRequest with a higher priority than this request."
+        "A failover waits for its commit: create a CommitRequest."
     } else if item.committed() {
-        "The VM must be reprotected before it can fail over again: create a ReprotectRequest with a higher priority than this request."
+        "The VM must be reprotected before it can fail over again: create a ReprotectRequest."
     } else if item.allows("TestFailoverCleanup") {
         "A drill is up: clean it up first."
     } else {
@@ -131,7 +133,7 @@ fn not_now(item: &Item) -> String {
     };
     let text = format!(
         "Azure does not offer a failover of {} in the state {} ({}). {way}",
-        item.name, item.protection_state, item.protection_description
+        item.friendly_name, item.protection_state, item.protection_description
     );
     text.trim_end().to_owned()
 }

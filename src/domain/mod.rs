@@ -14,6 +14,7 @@ pub mod failover;
 pub mod ids;
 pub mod item;
 pub mod job;
+pub mod membership;
 pub mod observed;
 pub mod point;
 pub mod reason;

@@ -128,6 +128,8 @@ pub struct Limits {
     pub max_validity: Duration,
     /// Whether a call that is proven to have come to nothing is made once more.
     pub retry_unknown: bool,
+    /// A request younger than this is not refused for coming too early: what it waits for may be applied right behind it.
+    pub early_grace: Duration,
 }
 
 /// Whether Azure's jobs of a verb carry the id of the call that made them: what a proof of absence rests on.
@@ -159,6 +161,10 @@ pub struct Facts {
     pub record_age: Option<Duration>,
     /// The request that is served before this one.
     pub ahead: Option<RequestKey>,
+    /// The other requests of the same ReplicatedVm that have not ended.
+    pub pending: Vec<RequestKey>,
+    /// Age of the request's object by the API server's clock.
+    pub request_age: Option<Duration>,
     /// What people said of this request.
     pub decisions: Vec<PersonDecision>,
     /// Random, for the write of this pass.

@@ -112,7 +112,10 @@ pub fn choose<'a>(choice: &PointChoice, points: &'a [Point], now: Timestamp) -> 
         let wanted = wanted(choice);
         return Err(Obstacle::new(
             Reason::RecoveryPointNotFound,
-            format!("No recovery point is {wanted}. {}", nearest(choice, points, now)),
+            format!(
+                "No recovery point is {wanted}. {} Ask for one that is there, in a new request.",
+                nearest(choice, points, now)
+            ),
         ));
     };
     let loss = now.duration_since(best.time);
@@ -120,8 +123,10 @@ pub fn choose<'a>(choice: &PointChoice, points: &'a [Point], now: Timestamp) -> 
         Some(limit) if loss > limit => Err(Obstacle::new(
             Reason::DataLossTooHigh,
             format!(
-                "The newest recovery point that fits, {}, would lose {loss:#}, more than maxDataLoss {limit:#}. {}",
+                "The newest recovery point that fits, {}, would lose {}, more than maxDataLoss {}. {} Allow more data loss or choose another point, in a new request.",
                 describe(best),
+                whole(loss),
+                whole(limit),
                 nearest(choice, points, now)
             ),
         )),
@@ -145,16 +150,24 @@ pub fn judge_latest(choice: &PointChoice, lag: Option<(u64, Timestamp)>, now: Ti
         Some(loss) => Err(Obstacle::new(
             Reason::DataLossTooHigh,
             format!(
-                "By the lag that Azure last measured, {loss:#} would be lost, more than maxDataLoss {limit:#}. Allow more in a new request, or wait until replication has caught up."
+                "By the lag that Azure last measured, {} would be lost, more than maxDataLoss {}. Allow more in a new request, or wait until replication has caught up.",
+                whole(loss),
+                whole(limit)
             ),
         )),
         None => Err(Obstacle::new(
             Reason::DataLossTooHigh,
             format!(
-                "Azure gives no replication lag, so that maxDataLoss {limit:#} cannot be judged. Choose a point by type or time, or leave maxDataLoss out, in a new request."
+                "Azure gives no replication lag, so that maxDataLoss {} cannot be judged. Choose a point by type or time, or leave maxDataLoss out, in a new request.",
+                whole(limit)
             ),
         )),
     }
+}
+
+/// A length of time as people say it: in whole seconds.
+fn whole(length: SignedDuration) -> String {
+    format!("{:#}", SignedDuration::from_secs(length.as_secs()))
 }
 
 fn wanted(choice: &PointChoice) -> String {
@@ -175,7 +188,7 @@ fn describe(point: &Point) -> String {
 /// The three points nearest to the wish, for a person who must choose again.
 fn nearest(choice: &PointChoice, points: &[Point], now: Timestamp) -> String {
     if points.is_empty() {
-        return "The item has no recovery points at all.".into();
+        return "The VM has no recovery points at all.".into();
     }
     let aim = choice.not_after.unwrap_or(now);
     let mut by_distance: Vec<&Point> = points.iter().collect();

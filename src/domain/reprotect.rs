@@ -16,6 +16,9 @@ use jiff::SignedDuration;
 mod plan;
 mod preconditions;
 
+/// What must end before a reprotect.
+const BEFORE: [Kind; 2] = [Kind::FailoverRequest, Kind::CommitRequest];
+
 /// What a ReprotectRequest asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reprotect {
@@ -80,9 +83,10 @@ impl Verb for Reprotect {
         }
         if item.active == Some(Active::Primary) {
             let text = format!(
-                "The VM runs on its {runs} side and is replicated from there; it has not failed over, so nothing can be reversed. Fail over and commit first, then create a new request."
+                "{} runs on its {runs} side and is replicated from there; it has not failed over, so nothing can be reversed. Fail over and commit first.",
+                item.friendly_name
             );
-            return Check::end(End::Refused, Reason::NotFailedOver, text);
+            return Check::too_early(Reason::NotFailedOver, text, &BEFORE);
         }
         if self.direction.start() != side {
             let possible = Direction::from_side(side).as_str();
@@ -92,8 +96,11 @@ impl Verb for Reprotect {
             return Check::end(End::Refused, Reason::DirectionDisagrees, text);
         }
         if item.pending_commit() {
-            let text = "The failover is not committed, and Azure would commit it without a word: nothing was sent. Validate the VM, commit, then create a new ReprotectRequest.";
-            return Check::end(End::Refused, Reason::NotCommitted, text);
+            let text = format!(
+                "The failover of {} is not committed, and Azure would commit it without a word. Validate the VM, then commit.",
+                item.friendly_name
+            );
+            return Check::too_early(Reason::NotCommitted, text, &BEFORE);
         }
         if item.committed() {
             return Check::Go;
@@ -101,8 +108,8 @@ impl Verb for Reprotect {
         Check::wait(
             Reason::NotAllowedNow,
             format!(
-                "Azure does not offer a reprotect in the state {} ({}).",
-                item.protection_state, item.protection_description
+                "Azure does not offer a reprotect of {} in the state {} ({}).",
+                item.friendly_name, item.protection_state, item.protection_description
             ),
         )
     }

@@ -231,12 +231,35 @@ fn still_copying(view: &RequestView) -> bool {
     view.conditions.iter().any(|c| c.kind == ConditionType::Synchronized && c.truth != Truth::True)
 }
 
-/// The request that must be served before `key`: of those pending, the first by priority, then age, kind and name.
-pub fn first_in_line<'a>(
-    pending: impl Iterator<Item = (&'a RequestKey, i32, Option<Timestamp>)>,
-    key: &RequestKey,
-) -> Option<&'a RequestKey> {
-    let first = pending.min_by_key(|(k, priority, created)| (-i64::from(*priority), *created, (*k).clone()))?.0;
+/// A request in the line of its VM.
+#[derive(Clone, Copy, Debug)]
+pub struct InLine<'a> {
+    /// The request.
+    pub key: &'a RequestKey,
+    /// The higher the sooner.
+    pub priority: i32,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// What it last waited for, if it waits.
+    pub waits_for: Option<Reason>,
+}
+
+impl InLine<'_> {
+    /// Whether it waits for the VM to change, and so lets those behind it pass: one of them may be what it waits for.
+    fn lets_pass(&self) -> bool {
+        use Reason as R;
+        matches!(
+            self.waits_for,
+            Some(R::NoPendingFailover | R::NotCommitted | R::NotFailedOver | R::NotAllowedNow | R::PreconditionsUnmet)
+        )
+    }
+}
+
+/// The request that must be served before `key`: of those pending, the first by priority, then age, kind and name. Who
+/// waits for the VM to change keeps nobody waiting.
+pub fn first_in_line<'a>(pending: impl Iterator<Item = InLine<'a>>, key: &RequestKey) -> Option<&'a RequestKey> {
+    let ready = pending.filter(|r| r.key == key || !r.lets_pass());
+    let first = ready.min_by_key(|r| (-i64::from(r.priority), r.created, r.key.clone()))?.key;
     (first != key).then_some(first)
 }
 

@@ -114,12 +114,19 @@ pub enum Check {
     Wait(Obstacle),
     /// Never by this request.
     End(End, Obstacle),
+    /// Refused, unless a request of one of these kinds is still to come or to end: it would make the call possible.
+    TooEarly(Obstacle, &'static [Kind]),
 }
 
 impl Check {
     /// A wait.
     pub fn wait(reason: Reason, message: impl Into<String>) -> Self {
         Self::Wait(Obstacle::new(reason, message))
+    }
+
+    /// A refusal, unless a request of one of `before` is still to come or to end.
+    pub fn too_early(reason: Reason, message: impl Into<String>, before: &'static [Kind]) -> Self {
+        Self::TooEarly(Obstacle::new(reason, message), before)
     }
 
     /// An end.

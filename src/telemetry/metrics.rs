@@ -60,13 +60,16 @@ pub struct Metrics {
     calls: Family<CallLabels, Counter>,
     transitions: Family<TransitionLabels, Counter>,
     vaults: Gauge,
+    replicas: Gauge,
+    owned: Gauge,
+    lease: Gauge,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("asr_operator");
-        let (passes, calls, transitions, vaults) =
-            (Family::default(), Family::default(), Family::default(), Gauge::default());
+        let (passes, calls, transitions) = (Family::default(), Family::default(), Family::default());
+        let (vaults, replicas, owned, lease) = (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
         registry.register("reconciles", "Reconcile passes by kind and outcome", passes.clone());
         registry.register("mutating_calls", "Mutating Azure calls by step and outcome", calls.clone());
         registry.register(
@@ -75,7 +78,10 @@ impl Default for Metrics {
             transitions.clone(),
         );
         registry.register("observed_vaults", "RecoveryVaults being read", vaults.clone());
-        Self { registry, passes, calls, transitions, vaults }
+        registry.register("live_replicas", "Replicas that share the vaults, this one included", replicas.clone());
+        registry.register("owned_vaults", "Recovery Services vaults that this replica works on", owned.clone());
+        registry.register("lease_renewed", "1 while the others can see that this replica lives", lease.clone());
+        Self { registry, passes, calls, transitions, vaults, replicas, owned, lease }
     }
 }
 
@@ -98,6 +104,17 @@ impl Metrics {
     /// Says how many RecoveryVaults are being read.
     pub fn vaults(&self, count: usize) {
         self.vaults.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Says how many replicas share the vaults, and how many vaults are this one's.
+    pub fn replicas(&self, live: usize, owned: usize) {
+        self.replicas.set(i64::try_from(live).unwrap_or(i64::MAX));
+        self.owned.set(i64::try_from(owned).unwrap_or(i64::MAX));
+    }
+
+    /// Says whether this replica's Lease is renewed in time.
+    pub fn lease(&self, renewed: bool) {
+        self.lease.set(i64::from(renewed));
     }
 
     /// Everything, as OpenMetrics text.

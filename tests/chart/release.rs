@@ -105,7 +105,7 @@ async fn upgrade_in_mid_failover(stage: &mut Stage) {
         ["upgrade", NAME, crate::helm::CHART, "--namespace", NAME, "--reuse-values", "--set", "concurrency=8"];
     stage.helm.run(&upgrade).await.expect_success();
     assert!(arguments(stage).await.contains("--concurrency=8"));
-    stage.replace_operator().await;
+    stage.replace_operators().await;
     stage.sim.clock(json!({"rate": 400})).await;
     stage.wait(kind, name, ("Ready", "True", None)).await;
     assert_eq!(stage.accepted().await, ["unplannedFailover"]);
@@ -117,7 +117,7 @@ async fn rollback(stage: &mut Stage) {
     stage.helm.run(&["rollback", NAME, "1", "--namespace", NAME]).await.expect_success();
     assert!(arguments(stage).await.contains("--concurrency=16"));
     assert_eq!(memory(stage).await, before);
-    stage.lose_operator().await;
+    stage.lose_operators().await;
 }
 
 async fn whole_loop(stage: &Stage) {
@@ -144,7 +144,6 @@ async fn whole_loop(stage: &Stage) {
 /// What the roles give and the run did not need, with the reason why they give it.
 fn unused_for_a_reason(grant: &Grant) -> Option<&'static str> {
     match (grant.resource.as_str(), grant.verb.as_str()) {
-        ("leases", _) => Some("replicas tell each other by leases that they live; one replica ran here"),
         ("events", "patch") => Some("an event that happens again within minutes is counted, not repeated"),
         _ => None,
     }

@@ -22,7 +22,7 @@ pub struct Stage {
     pub helm: Helm,
     pub sim: Simulator,
     pub client: kube::Client,
-    pub operator: Supervised,
+    pub operators: Vec<Supervised>,
 }
 
 impl Stage {
@@ -38,21 +38,23 @@ impl Stage {
         let told = helm.run(&install).await.expect_success();
         assert!(told.contains("kubectl --namespace asr-operator rollout status"), "{told}");
         let client = plane.client().await;
-        let operator = start(&plane, &sim).await;
-        Self { plane, helm, sim, client, operator }
+        let operators = start(&plane, &sim).await;
+        Self { plane, helm, sim, client, operators }
     }
 
-    /// Ends the operator as a Pod is ended, and starts another one as the Deployment says by now.
-    pub async fn replace_operator(&mut self) {
-        self.operator.terminate();
-        assert_eq!(self.operator.wait_exit(DEADLINE).await.unwrap(), 0);
-        self.operator = start(&self.plane, &self.sim).await;
+    /// Ends the replicas as Pods are ended, and starts others as the Deployment says by now.
+    pub async fn replace_operators(&mut self) {
+        for operator in &mut self.operators {
+            operator.terminate();
+            assert_eq!(operator.wait_exit(DEADLINE).await.unwrap(), 0);
+        }
+        self.operators = start(&self.plane, &self.sim).await;
     }
 
-    /// Kills the operator, and starts another one as the Deployment says by now.
-    pub async fn lose_operator(&mut self) {
-        self.operator.kill();
-        self.operator = start(&self.plane, &self.sim).await;
+    /// Kills the replicas, and starts others as the Deployment says by now.
+    pub async fn lose_operators(&mut self) {
+        self.operators.clear();
+        self.operators = start(&self.plane, &self.sim).await;
     }
 
     /// Applies a sample, as it is.
@@ -94,31 +96,40 @@ pub fn values(sim: &Simulator) -> Value {
     })
 }
 
-/// The first container of the installed Deployment, as the kubelet would start it: its arguments, its environment, its account.
-async fn start(plane: &ControlPlane, sim: &Simulator) -> Supervised {
+/// The replicas of the installed Deployment.
+async fn start(plane: &ControlPlane, sim: &Simulator) -> Vec<Supervised> {
     let deployment = plane.get(NAME, "deployment", NAME).await;
     let pod = &deployment["spec"]["template"]["spec"];
     let account = pod["serviceAccountName"].as_str().unwrap();
     let kubeconfig = plane.service_account_kubeconfig(NAME, account).await;
-    let container = &pod["containers"][0];
+    let mut replicas = Vec::new();
+    for number in 0..deployment["spec"]["replicas"].as_u64().unwrap() {
+        let name = format!("asr-operator-{number}");
+        let program = program(&pod["containers"][0], &name, sim).env("KUBECONFIG", &kubeconfig);
+        let mut operator = program.start().unwrap();
+        operator.wait_for_line(DEADLINE, "ready", |line| line.contains("\"ready\"").then_some(())).await.unwrap();
+        replicas.push(operator);
+    }
+    replicas
+}
+
+/// The container as the kubelet would start it in the Pod of this name: its arguments and its environment.
+fn program(container: &Value, pod: &str, sim: &Simulator) -> Program<'static> {
     let log = RunDir::create("operator").unwrap().join("operator.log");
-    let mut program = Program::new(NAME, &product_binary(NAME).unwrap(), log).env("KUBECONFIG", &kubeconfig);
+    let mut program = Program::new(NAME, &product_binary(NAME).unwrap(), log);
     for argument in container["args"].as_array().unwrap() {
         program = program.arg(localized(argument.as_str().unwrap(), sim));
     }
     for variable in container["env"].as_array().unwrap() {
         let value = match variable["valueFrom"]["fieldRef"]["fieldPath"].as_str() {
             Some("metadata.namespace") => NAME,
-            Some("metadata.name") => "asr-operator-0",
+            Some("metadata.name") => pod,
             Some(other) => panic!("{other} is not known here"),
             None => variable["value"].as_str().unwrap(),
         };
         program = program.env(variable["name"].as_str().unwrap(), value);
     }
-    let loopback = ["--metrics-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"];
-    let mut operator = program.args(loopback).start().unwrap();
-    operator.wait_for_line(DEADLINE, "ready", |line| line.contains("\"ready\"").then_some(())).await.unwrap();
-    operator
+    program.args(["--metrics-addr", "127.0.0.1:0", "--health-addr", "127.0.0.1:0"])
 }
 
 /// The argument, with the mounted certificates where they are on this machine.

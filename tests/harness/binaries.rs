@@ -264,9 +264,13 @@ fn build_beside_this_example(name: &str) -> Result<PathBuf> {
     };
     // The example is named too, so that Cargo unites features as it did for it and compiles nothing twice.
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What Cargo told this program of its package would make it take everything for changed.
-    for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_")) {
-        cargo.env_remove(variable);
+    // What Cargo told this program of its package would make it take everything for changed; a person's own settings of
+    // Cargo (its home, the target directory) stay, or the programs would be built elsewhere, or all over again.
+    let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+    for (variable, _) in std::env::vars_os() {
+        if of_package.iter().any(|prefix| variable.to_string_lossy().starts_with(prefix)) {
+            cargo.env_remove(variable);
+        }
     }
     let status = cargo
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -1,6 +1,7 @@
 //! A running `asr-operator run`, as a process of its own, so that it can be killed like one.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -40,13 +41,15 @@ pub struct Operator {
 
 impl Operator {
     /// Starts one, and returns when it says that it is ready.
-    pub async fn start(options: OperatorOptions) -> Result<Self> {
+    pub async fn start(mut options: OperatorOptions) -> Result<Self> {
+        name(&mut options);
         let program = command(&options)?;
         Self::ready(options, program).await
     }
 
     /// The same with another filter of its log, in the form of `RUST_LOG`. A restart goes back to the usual one.
-    pub async fn start_logging(options: OperatorOptions, filter: &str) -> Result<Self> {
+    pub async fn start_logging(mut options: OperatorOptions, filter: &str) -> Result<Self> {
+        name(&mut options);
         let program = command(&options)?.env("RUST_LOG", filter);
         Self::ready(options, program).await
     }
@@ -85,9 +88,36 @@ impl Operator {
         &mut self.process
     }
 
+    /// What it answers at a path of its health address.
+    pub async fn probe(&self, path: &str) -> std::result::Result<String, String> {
+        read(&self.health, path).await
+    }
+
+    /// The value of one of its gauges.
+    pub async fn gauge(&self, name: &str) -> std::result::Result<u32, String> {
+        let text = read(&self.metrics, "/metrics").await?;
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("asr_operator_{name} ")));
+        line.and_then(|value| value.parse().ok()).ok_or(text)
+    }
+
     /// All that it has logged since this start.
     pub fn log(&self) -> String {
         self.process.log()
+    }
+}
+
+async fn read(address: &str, path: &str) -> std::result::Result<String, String> {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
+    let answer = client.map_err(|e| e.to_string())?.get(format!("http://{address}{path}")).send().await;
+    answer.map_err(|e| e.to_string())?.text().await.map_err(|e| e.to_string())
+}
+
+/// A pod keeps its name when its program is started again; so does an operator of a test that names none.
+fn name(options: &mut OperatorOptions) {
+    static STARTED: AtomicU32 = AtomicU32::new(0);
+    if !options.extra_args.iter().any(|arg| arg == "--replica-name") {
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        options.extra_args.extend(["--replica-name".to_owned(), format!("replica-{number}")]);
     }
 }
 

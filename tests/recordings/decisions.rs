@@ -131,9 +131,16 @@ impl<'a> Scene<'a> {
             record: Some(Record::empty(vault, item.name.clone())),
             record_age: Some(WEEK),
             ahead: None,
+            pending: vec![],
+            request_age: None,
             decisions: vec![],
             nonce: "nonce".into(),
-            limits: Limits { quarantine: Duration::from_secs(300), max_validity: WEEK, retry_unknown: true },
+            limits: Limits {
+                quarantine: Duration::from_secs(300),
+                max_validity: WEEK,
+                retry_unknown: true,
+                early_grace: Duration::from_secs(60),
+            },
             adoption: Adoption::Unknown,
         }
     }

@@ -17,6 +17,7 @@ mod points;
 mod portal;
 mod refusals;
 mod replay;
+mod replicas;
 mod reprotect;
 mod round_trip;
 mod world;

@@ -43,7 +43,8 @@ pub struct Setup {
     pub clock_rate: u32,
     /// Edits the seed.
     pub seed: fn(&str) -> String,
-    /// Options of the operator; the usual ones switch the quarantine off and read tasks often.
+    /// Options of the operator; the usual ones switch the quarantine and the grace of early requests off and read tasks
+    /// often.
     pub operator_args: Vec<String>,
     /// Whether the vault and the VM are applied and awaited.
     pub with_vm: bool,
@@ -51,7 +52,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        let args = ["--new-record-quarantine", "0", "--task-detail-every", "1"];
+        let args = ["--new-record-quarantine", "0", "--task-detail-every", "1", "--early-grace", "0"];
         Self { clock_rate: 40, seed: str::to_owned, operator_args: args.map(String::from).to_vec(), with_vm: true }
     }
 }
@@ -89,6 +90,19 @@ impl World {
             world.wait("ReplicatedVm", "app01", ("Ready", "True", None)).await;
         }
         world
+    }
+
+    /// One more operator with the rights of the first, whatever these are by now.
+    pub async fn another_operator(&self, extra_args: Vec<String>) -> Operator {
+        start(self.plane, &self.namespace, &self.operator_namespace, &self.sim, extra_args).await
+    }
+
+    /// Takes the operator's rights to Leases away.
+    pub async fn forbid_leases(&self) {
+        let name = format!("{}-records", self.operator_namespace);
+        let rules = ["--type=json", "--patch", "[{\"op\": \"remove\", \"path\": \"/rules/2\"}]"];
+        let patch = [&["patch", "role", &name, "--namespace", &self.operator_namespace][..], &rules].concat();
+        self.plane.kubectl(&patch, None).await.expect_success();
     }
 
     /// A manifest with this world's namespace in place of `demo`.
@@ -350,6 +364,10 @@ pub async fn operator(
     let group = "asr-operator.io";
     let rbac = RBAC.replace(group, "GROUP").replace("asr-operator", own).replace("GROUP", group);
     plane.apply(&rbac).await;
+    start(plane, namespace, own, sim, extra_args).await
+}
+
+async fn start(plane: &ControlPlane, namespace: &str, own: &str, sim: &Simulator, extra_args: Vec<String>) -> Operator {
     let kubeconfig = plane.service_account_kubeconfig(own, own).await;
     let options = OperatorOptions {
         kubeconfig,

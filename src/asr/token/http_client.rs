@@ -1,4 +1,4 @@
-//! azure_core's transport over our own HTTP client: one request, one answer, bounded; a refusal in its own words.
+//! azure_core's transport over our own carrier: one request, one answer, bounded; a refusal in its own words.
 
 use std::sync::Arc;
 
@@ -9,29 +9,33 @@ use azure_core::http::{AsyncRawResponse, Body, HttpClient, Request};
 
 use serde::Deserialize;
 
+use crate::asr::carrier::Carrier;
 use crate::asr::redact::redact;
 use crate::asr::transport;
 
 const MOST_BYTES: usize = 1 << 20;
 
 #[derive(Debug)]
-pub(super) struct Http(pub(super) reqwest::Client);
+pub(super) struct Http(pub(super) Arc<dyn Carrier>);
 
 #[async_trait]
 impl HttpClient for Http {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let method = reqwest::Method::from_bytes(request.method().as_ref().as_bytes())
-            .map_err(|error| Error::new(ErrorKind::Other, error))?;
-        let mut outgoing = self.0.request(method, request.url().clone());
+        let method = reqwest::Method::from_bytes(request.method().as_ref().as_bytes()).map_err(other)?;
+        let mut outgoing = reqwest::Request::new(method, request.url().clone());
         for (name, value) in request.headers().iter() {
-            outgoing = outgoing.header(name.as_str(), value.as_str());
+            let name = http::HeaderName::from_bytes(name.as_str().as_bytes());
+            let value = http::HeaderValue::from_str(value.as_str());
+            let (name, value) = (name.map_err(other)?, value.map_err(other)?);
+            outgoing.headers_mut().append(name, value);
         }
         let Body::Bytes(bytes) = request.body().clone() else {
             return Err(Error::with_message(ErrorKind::Other, "a token request cannot be a stream"));
         };
-        let answer = outgoing.body(bytes).send().await.map_err(|error| {
-            let kind = if error.is_connect() { ErrorKind::Connection } else { ErrorKind::Io };
-            Error::with_message(kind, transport::describe(error))
+        *outgoing.body_mut() = Some(bytes.into());
+        let answer = self.0.carry(outgoing).await.map_err(|lost| {
+            let kind = if lost.may_have_left { ErrorKind::Io } else { ErrorKind::Connection };
+            Error::with_message(kind, lost.why)
         })?;
         let status = answer.status().as_u16();
         let mut headers = Headers::new();
@@ -45,6 +49,10 @@ impl HttpClient for Http {
             .map_err(|error| Error::with_message(ErrorKind::Io, error.to_string()))?;
         Ok(AsyncRawResponse::from_bytes(status.into(), headers, bytes))
     }
+}
+
+fn other(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(ErrorKind::Other, error)
 }
 
 /// What Entra ID, or a machine's identity service, said instead of giving a token.

@@ -289,7 +289,7 @@ fn shutdown_object(shutdown: &Shutdown) -> api::ShutdownResult {
 
 /// A reason of an earlier version that is no longer known is shown as Pending rather than refused.
 fn reason(word: &str) -> Reason {
-    Reason::ALL.iter().copied().find(|r| r.as_str() == word).unwrap_or(Reason::Pending)
+    Reason::parse(word).unwrap_or(Reason::Pending)
 }
 
 fn consumed_from(consumed: &api::Consumed) -> Result<Consumed, String> {

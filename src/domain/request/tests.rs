@@ -7,12 +7,11 @@ mod fixture;
 mod generate;
 mod jobs;
 mod look_back;
-
 mod points;
 mod properties;
-
 mod reprotect;
 mod shows;
+mod told;
 mod unknown;
 mod verbs;
 mod waits;

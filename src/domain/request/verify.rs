@@ -328,7 +328,8 @@ impl Case<'_> {
             return Ok(side);
         }
         if !item::says_its_vm(item, &self.vm.naming, &self.vm.sides) {
-            let text = format!("Azure does not say now which VM {} stands for; waiting for it.", item.name);
+            let text =
+                format!("Azure does not say now which VM the protected item {} stands for; waiting for it.", item.name);
             return Err(self.wait(Reason::Pending, text, SOON));
         }
         let text = format!(

@@ -4,7 +4,7 @@
 //! real service would: late delivery is something the operator must survive.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::answer::{Answer, Meta, dropped, plain, respond};

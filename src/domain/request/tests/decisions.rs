@@ -9,6 +9,7 @@ use super::super::super::observed::{Adoption, Azure, Facts, Reading};
 use super::super::super::record::{End, Outcome};
 use super::super::{Effect, decide};
 use super::fixture::*;
+use super::told::*;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(180);

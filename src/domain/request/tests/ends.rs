@@ -8,6 +8,7 @@ use super::super::super::observed::{Azure, Facts, Reading};
 use super::super::super::record::{End, Outcome, Record};
 use super::super::{Effect, Stage, decide, stage};
 use super::fixture::*;
+use super::told::*;
 
 fn refused() -> Option<Outcome> {
     Some(Outcome::Refused { detail: "400 Bad: no.".into() })
@@ -134,7 +135,7 @@ fn given_another_spec_under_a_used_name_when_decided_then_it_is_refused_and_chan
     ];
     for (facts, effect) in table {
         let decision = decide(&facts, &azure(pending()));
-        assert_eq!(super::fixture::effect(&decision), effect, "{facts:?}");
+        assert_eq!(super::told::effect(&decision), effect, "{facts:?}");
         assert_eq!((standing(&decision), reason(&decision)), (Some(Standing::Stalled), Some(Reason::NameReused)));
         assert_eq!(condition(&decision, ConditionType::Accepted).0, Truth::False);
     }
@@ -168,7 +169,7 @@ fn given_the_object_is_gone_when_each_state_of_its_run_is_met_then_the_bookkeepi
     for (record, effect, want) in table {
         let facts = Facts { request: None, record, ..facts(automatic()) };
         let decision = decide(&facts, &azure(item()));
-        assert_eq!(super::fixture::effect(&decision), effect, "{facts:?}");
+        assert_eq!(super::told::effect(&decision), effect, "{facts:?}");
         assert_eq!((stage(&facts), decision.view), (want, None), "{facts:?}");
     }
     for record in [between(), committing(not_sent()), committing(refused())] {

@@ -207,12 +207,15 @@ fn facts_of(request: Request) -> BoxedStrategy<Facts> {
                 record,
                 record_age,
                 ahead,
+                pending: vec![],
+                request_age: record_age,
                 decisions: vec![],
                 nonce: "nonce".into(),
                 limits: Limits {
                     quarantine: quarantine.min(Duration::from_secs(u64::MAX)),
                     max_validity: Duration::from_secs(7 * 24 * 3600),
                     retry_unknown: true,
+                    early_grace: Duration::from_secs(60),
                 },
                 adoption,
             }

@@ -12,6 +12,7 @@ use super::super::super::point::PointKind;
 use super::super::super::record::{End, PointRef};
 use super::super::{Effect, decide};
 use super::fixture::*;
+use super::told::*;
 
 fn following(verb: Failover) -> Facts {
     Facts { record: Some(held(Kind::FailoverRequest, accepted())), ..facts(verb) }
@@ -38,7 +39,7 @@ fn given_each_phase_of_the_job_when_decided_then_the_request_follows_or_ends() {
     for (job, effect, how) in table {
         let (facts, azure) = (following(failover()), with_job(pending(), job));
         let decision = decide(&facts, &azure);
-        assert_eq!(super::fixture::effect(&decision), effect, "{azure:?}");
+        assert_eq!(super::told::effect(&decision), effect, "{azure:?}");
         assert_eq!(standing(&decision), Some(Standing::Reconciling), "no end is shown before its record: {azure:?}");
         if let Some(how) = how {
             let result = end(&facts, &azure);

@@ -8,6 +8,7 @@ use super::super::super::observed::{Azure, Facts, Reading};
 use super::super::super::record::{End, Finished, Outcome, Owner, Record, RunResult};
 use super::super::{Effect, Stage, decide, stage};
 use super::fixture::*;
+use super::told::*;
 
 fn with_jobs(item: Item, jobs: Vec<Job>) -> Azure {
     Azure { jobs: Some(Reading::Known(jobs)), ..azure(item) }

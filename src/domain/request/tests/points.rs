@@ -11,6 +11,7 @@ use super::super::super::record::{End, PointRef};
 use super::super::super::verb::Call;
 use super::super::{Effect, decide};
 use super::fixture::*;
+use super::told::*;
 
 fn choosing(point: PointChoice) -> Failover {
     Failover { point, ..failover() }

@@ -14,6 +14,7 @@ use super::super::super::verb::Call;
 use super::super::super::view::PlanEffect;
 use super::super::{Effect, Next, decide};
 use super::fixture::*;
+use super::told::*;
 
 fn outward() -> Reprotect {
     Reprotect { direction: Direction::PrimaryToRecovery, ..reprotect() }

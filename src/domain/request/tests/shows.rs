@@ -8,6 +8,7 @@ use super::super::super::observed::{Adoption, Azure, Facts, Reading};
 use super::super::super::record::{End, Outcome};
 use super::super::decide;
 use super::fixture::*;
+use super::told::*;
 use std::time::Duration;
 
 #[test]

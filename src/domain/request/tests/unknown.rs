@@ -10,6 +10,7 @@ use super::super::super::observed::{Adoption, Azure, Facts, Reading};
 use super::super::super::record::Outcome;
 use super::super::{Effect, decide};
 use super::fixture::*;
+use super::told::*;
 use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(180);

@@ -11,6 +11,7 @@ use super::super::super::record::{End, Outcome, Record};
 use super::super::super::verb::Call;
 use super::super::{Effect, decide};
 use super::fixture::*;
+use super::told::*;
 use jiff::SignedDuration;
 
 fn failback() -> Failover {
@@ -274,7 +275,7 @@ fn given_the_calls_that_never_left_when_decided_again_then_the_same_attempt_goes
         let record: Record = held(Kind::FailoverRequest, outcome.clone());
         let facts = Facts { record: Some(record), ..facts(failover()) };
         let decision = decide(&facts, &azure(item()));
-        assert_eq!(super::fixture::effect(&decision), effect, "{outcome:?}");
+        assert_eq!(super::told::effect(&decision), effect, "{outcome:?}");
         if let Effect::Send(record, _) = &decision.effect {
             let intent = record.intent.as_ref().unwrap();
             assert_eq!((intent.attempt, intent.nonce.as_str()), (1, "nonce"), "{outcome:?}");

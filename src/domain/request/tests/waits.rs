@@ -8,8 +8,9 @@ use super::super::super::item::{Obstacle, Scenario};
 use super::super::super::job::{JobId, Phase};
 use super::super::super::observed::{Azure, Facts, Reading};
 use super::super::super::record::{End, Record};
-use super::super::{Next, decide, first_in_line};
+use super::super::{InLine, Next, decide, first_in_line};
 use super::fixture::*;
+use super::told::*;
 use std::time::Duration;
 
 const WAITS: Option<Standing> = Some(Standing::Reconciling);
@@ -226,10 +227,66 @@ fn given_pending_requests_when_lined_up_then_priority_then_age_then_kind_then_na
         (vec![(&c, 0, old), (&b, 0, old)], &b),
     ];
     for (pending, first) in table {
+        let line =
+            || pending.iter().map(|&(key, priority, created)| InLine { key, priority, created, waits_for: None });
         for me in [&a, &b, &c] {
-            let ahead = first_in_line(pending.iter().copied(), me);
+            let ahead = first_in_line(line(), me);
             assert_eq!(ahead, (me != first).then_some(first), "{pending:?} asked by {me}");
         }
     }
     assert_eq!(first_in_line(std::iter::empty(), &a), None);
+}
+
+#[test]
+fn given_a_request_that_waits_for_the_vm_to_change_then_those_behind_it_pass() {
+    let (a, b) = (key(Kind::CommitRequest, "a"), key(Kind::FailoverRequest, "b"));
+    let (old, new) = (Some(at("2026-06-01T00:00:00Z")), Some(at("2026-06-01T01:00:00Z")));
+    let table = [
+        (Some(Reason::NoPendingFailover), None),
+        (Some(Reason::NotCommitted), None),
+        (Some(Reason::NotAllowedNow), None),
+        (Some(Reason::PreconditionsUnmet), None),
+        (Some(Reason::Suspended), Some(&a)),
+        (Some(Reason::Accepted), Some(&a)),
+        (None, Some(&a)),
+    ];
+    for (waits_for, ahead) in table {
+        let line = || {
+            [
+                InLine { key: &a, priority: 1, created: old, waits_for },
+                InLine { key: &b, priority: 0, created: new, waits_for: None },
+            ]
+            .into_iter()
+        };
+        assert_eq!(first_in_line(line(), &b), ahead, "{waits_for:?}");
+        assert_eq!(first_in_line(line(), &a), None, "{waits_for:?}: who waits is still looked at");
+    }
+}
+
+#[test]
+fn given_a_request_that_comes_too_early_then_it_waits_for_what_may_still_come_and_is_refused_after_that() {
+    let other = |kind| vec![key(kind, "other")];
+    let young = Some(Duration::from_secs(59));
+    let (failover, commits) = (other(Kind::FailoverRequest), other(Kind::CommitRequest));
+    let settled = Some(Duration::from_secs(60));
+    let waits = |reason| ("none", Some(Standing::Reconciling), Some(reason));
+    let refused = ("end", Some(Standing::Reconciling), Some(Reason::Ending));
+    let early = Reason::NoPendingFailover;
+    let table = [
+        (facts(commit()), item(), young, vec![], waits(early)),
+        (facts(commit()), item(), settled, failover.clone(), waits(early)),
+        (facts(commit()), item(), settled, commits.clone(), refused),
+        (facts(commit()), item(), settled, vec![], refused),
+        (facts(commit()), item(), None, vec![], refused),
+        (facts(change_point()), item(), settled, failover.clone(), waits(early)),
+        (facts(change_point()), item(), settled, commits.clone(), refused),
+        (facts(change_point()), committed(), young, failover.clone(), refused),
+        (facts(reprotect()), pending(), settled, commits.clone(), waits(Reason::NotCommitted)),
+        (facts(reprotect()), item(), settled, failover, waits(Reason::NotFailedOver)),
+        (facts(reprotect()), pending(), settled, vec![], refused),
+    ];
+    for (facts, item, request_age, pending, want) in table {
+        let facts = Facts { request_age, pending, ..facts };
+        assert_eq!(told(&facts, &azure(item)), want, "{:?} {:?} {:?}", facts.key, facts.pending, request_age);
+    }
 }

@@ -1,7 +1,7 @@
 //! Step 2 and 3 of one call, once the item is the right one and idle: its state, what lies around it, its point; then send.
 
 use super::super::super::Reason;
-use super::super::super::ids::same;
+use super::super::super::ids::{Kind, same};
 use super::super::super::item::{Item, Obstacle, Side};
 use super::super::super::job::{JobId, Phase};
 use super::super::super::point::{self, PointChoice};
@@ -31,6 +31,7 @@ impl Case<'_> {
             Check::Wait(obstacle) if self.started() => self.hold(obstacle, Next::After(SOON)),
             Check::Wait(obstacle) => *self.until_valid(obstacle, SOON),
             Check::End(end, obstacle) => self.end(end, obstacle),
+            Check::TooEarly(obstacle, before) => self.too_early(obstacle, before),
         };
         let plan = self.request.verb.plan(&scene);
         let view = decision.view.map(|view| super::super::RequestView { preconditions: conditions, plan, ..view });
@@ -75,6 +76,25 @@ impl Case<'_> {
         self.started() && ended.zip(item.last_failover).is_some_and(since)
     }
 
+    /// Waits while what must come first is pending, or may be applied right behind: tools apply files in their own order.
+    /// Then it is a refusal.
+    fn too_early(&self, obstacle: Obstacle, before: &[Kind]) -> Decision {
+        let grace = self.facts.limits.early_grace;
+        if let Some(first) = self.facts.pending.iter().find(|key| before.contains(&key.kind)) {
+            let text = format!("{} {} has not ended yet, and is waited for.", obstacle.message, first);
+            return *self.until_valid(Obstacle::new(obstacle.reason, text), SOON);
+        }
+        if let Some(left) = grace.checked_sub(self.facts.request_age.unwrap_or(grace)).filter(|left| !left.is_zero()) {
+            let text = format!(
+                "{} A request that makes it possible may be applied right behind; if none comes, this one is refused.",
+                obstacle.message
+            );
+            return *self.wait(obstacle.reason, text, left.saturating_add(Duration::from_millis(500)));
+        }
+        let text = format!("{} Nothing was sent; afterwards, create a new request.", obstacle.message);
+        self.end(End::Refused, Obstacle::new(obstacle.reason, text))
+    }
+
     fn until_valid(&self, obstacle: Obstacle, after: Duration) -> Box<Decision> {
         self.wait(obstacle.reason, format!("{} The request waits until its validUntil.", obstacle.message), after)
     }
@@ -84,11 +104,11 @@ impl Case<'_> {
         let offers = format!("Azure offers {}.", item.allowed.join(", "));
         let allowed = match check {
             Check::Go => Precondition::met("VerbAllowed", offers),
-            Check::Wait(_) | Check::End(..) => Precondition::unmet("VerbAllowed", offers),
+            Check::Wait(_) | Check::End(..) | Check::TooEarly(..) => Precondition::unmet("VerbAllowed", offers),
         };
         let valid = format!("validUntil {} has not passed, by Azure's clock.", self.request.valid_until);
         vec![
-            Precondition::met("ItemIdle", format!("Nothing runs on {}.", item.name)),
+            Precondition::met("ItemIdle", format!("Nothing runs on {}.", item.friendly_name)),
             allowed,
             Precondition::met("Valid", valid),
         ]
