@@ -22,7 +22,15 @@ const FOREIGN: &str = include_str!("foreign-kinds.yaml");
 async fn the_chart_passes_lint_and_packages_with_all_definitions() {
     let helm = Helm::offline().await;
     helm.run(&["lint", "--strict", CHART]).await.expect_success();
+    let dir = crate::harness::RunDir::create("package").unwrap();
+    helm.run(&["package", CHART, "--destination", dir.path().to_str().unwrap()]).await.expect_success();
+    // The chart and the program are released together.
+    let package = dir.join(&format!("asr-operator-{}.tgz", env!("CARGO_PKG_VERSION")));
+    let from_package = ["template", "asr-operator", package.to_str().unwrap(), "--namespace", "asr-operator"];
+    assert_eq!(helm.run(&from_package).await.expect_success(), helm.template(&[]).await);
     let rendered = objects(&helm.template(&[]).await);
+    let container = &find(&rendered, "Deployment", "asr-operator")["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container["image"], concat!("asr-operator:", env!("CARGO_PKG_VERSION")));
     let crds = rendered.iter().filter(|object| object["kind"] == "CustomResourceDefinition");
     let mut seen = BTreeSet::new();
     for crd in crds {
