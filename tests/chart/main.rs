@@ -12,6 +12,7 @@ mod azure;
 mod gitops;
 mod helm;
 mod image;
+mod kstatus;
 mod manifests;
 mod pods;
 mod release;
