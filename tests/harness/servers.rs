@@ -45,11 +45,11 @@ impl Files {
     }
 }
 
-/// A running etcd and its client URL. Its data ends with it.
-pub async fn start_etcd(binaries: &Binaries, dir: &RunDir) -> Result<(Supervised, String)> {
+/// A running etcd and its client URL. Its data ends with it, unless it is to be `lasting`.
+pub async fn start_etcd(binaries: &Binaries, dir: &RunDir, lasting: bool) -> Result<(Supervised, String)> {
     let data = dir.join("etcd");
-    let mut etcd = Program::new("etcd", &binaries.etcd, dir.join("etcd.log"))
-        .scratch(data.clone())
+    let etcd = Program::new("etcd", &binaries.etcd, new_log(dir, "etcd"));
+    let mut etcd = if lasting { etcd } else { etcd.scratch(data.clone()) }
         .arg("--data-dir")
         .arg(&data)
         .args(["--unsafe-no-fsync", "--enable-grpc-gateway=false"])
@@ -70,18 +70,25 @@ pub async fn start_etcd(binaries: &Binaries, dir: &RunDir) -> Result<(Supervised
     Ok((etcd, format!("http://{address}")))
 }
 
-/// A running and ready kube-apiserver and its URL.
+/// The log of the next start: what an earlier one said is not taken for news.
+fn new_log(dir: &RunDir, name: &str) -> PathBuf {
+    let logs = (1..).map(|number| dir.join(&format!("{name}-{number}.log")));
+    logs.into_iter().find(|log| !log.exists()).unwrap_or_else(|| dir.join(name))
+}
+
+/// A running and ready kube-apiserver and its URL, at this port or at a free one.
 pub async fn start_api_server(
     binaries: &Binaries,
     dir: &RunDir,
     files: &Files,
     pki: &Pki,
     etcd: &str,
+    port: Option<u16>,
 ) -> Result<(Supervised, String)> {
     let mut last = None;
-    for attempt in 1..=PORT_ATTEMPTS {
-        let port = free_port()?;
-        let log = dir.join(&format!("kube-apiserver-{attempt}.log"));
+    for _ in 1..=PORT_ATTEMPTS {
+        let port = port.map_or_else(free_port, Ok)?;
+        let log = new_log(dir, "kube-apiserver");
         let mut server = api_server(binaries, dir, files, etcd, port, log).start()?;
         let url = format!("https://127.0.0.1:{port}");
         match wait_ready(&mut server, &url, pki).await {

@@ -1,0 +1,226 @@
+//! One cell's stage: a namespace, a simulated Azure, the proxy, and operators as processes, on an API server that many share.
+//!
+//! Azure's clock runs as fast as ours; a job ends when the stage says so, so a boundary is not missed on a slow machine.
+
+use crate::act::Act;
+use crate::harness::{
+    ControlPlane, Options, Program, RunDir, Simulator, Supervised, condition, eventually, product_binary,
+};
+use crate::proxy::Proxy;
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// Long enough for a slow machine; a test that waits this long has failed.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+
+const SEED: &str = include_str!("../../deploy/demo/seed.yaml");
+const RBAC: &str = include_str!("../../deploy/operator/rbac.yaml");
+const VAULT: &str = include_str!("../../deploy/samples/10-recovery-vault.yaml");
+const VM: &str = include_str!("../../deploy/samples/20-replicated-vm.yaml");
+/// Jobs last until the stage ends them.
+const SLOW: &str =
+    "timings: {failoverSeconds: 700, commitSeconds: 700, changePointSeconds: 700, reprotectSeconds: 700}\n";
+/// Longer than any job, shorter than validUntil.
+const JOB_ENDS: u32 = 900;
+
+/// A control plane with the definitions, and the account that all operators of it run under.
+pub struct Ground {
+    pub plane: ControlPlane,
+    token: String,
+}
+
+static SHARED: OnceCell<Ground> = OnceCell::const_new();
+
+impl Ground {
+    /// The one that the cells of this program share.
+    pub async fn shared() -> &'static Self {
+        let start = async || {
+            let options = Options { controller_manager: false, ..Options::default() };
+            Self::on(ControlPlane::start(options).await.unwrap()).await
+        };
+        SHARED.get_or_init(start).await
+    }
+
+    /// One of a test's own, which may lose its servers and their data.
+    pub async fn lasting() -> Self {
+        Self::on(ControlPlane::start_lasting().await.unwrap()).await
+    }
+
+    async fn on(plane: ControlPlane) -> Self {
+        plane.install_crds().await;
+        plane.apply(RBAC).await;
+        let create = ["create", "token", "asr-operator", "--namespace", "asr-operator", "--duration=24h"];
+        let token = plane.kubectl(&create, None).await.expect_success().trim().to_owned();
+        Self { plane, token }
+    }
+}
+
+/// The stage.
+pub struct Stage<'a> {
+    pub ground: &'a Ground,
+    pub namespace: String,
+    pub own: String,
+    pub sim: Simulator,
+    pub proxy: Proxy,
+    pub client: kube::Client,
+    kubeconfig: PathBuf,
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+impl<'a> Stage<'a> {
+    /// A stage with the vault and `app01`, in the state in which `act` is due. No operator has seen it.
+    pub async fn set(ground: &'a Ground, act: &Act) -> Self {
+        let stage = Self::empty(ground, &act.name.replace(' ', "-")).await;
+        for verb in act.before {
+            let answer = stage.sim.actor(json!({"verb": verb, "item": "app01"})).await;
+            assert_eq!(answer["accepted"], true, "{verb}: {answer}");
+            stage.job_ends().await;
+        }
+        stage.apply(VAULT).await;
+        stage.apply(VM).await;
+        stage
+    }
+
+    /// A stage without objects.
+    pub async fn empty(ground: &'a Ground, name: &str) -> Self {
+        let namespace = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let own = format!("{namespace}-op");
+        let seed = SEED.replace("serviceaccount:demo:", &format!("serviceaccount:{namespace}:"));
+        let sim = Simulator::start(&format!("{seed}\n{SLOW}"), 1).await.unwrap();
+        let proxy = Proxy::start(&ground.plane, &sim).await;
+        let kubeconfig = kubeconfig(&proxy, &ground.token);
+        let client = ground.plane.client().await;
+        let stage = Self { ground, namespace, own, sim, proxy, client, kubeconfig };
+        for name in [&stage.namespace, &stage.own] {
+            stage.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n")).await;
+        }
+        // The account is shared; what it may do with records, in this stage's namespace alone.
+        let bound = |doc: &&str| doc.contains("kind: Role\n") || doc.contains("kind: RoleBinding\n");
+        for doc in RBAC.split("\n---\n").filter(bound) {
+            let there = format!("  namespace: {}\n", stage.own);
+            stage.apply(&doc.replacen("  namespace: asr-operator\n", &there, 1)).await;
+        }
+        stage
+    }
+
+    /// Applies what was written for the namespace `demo`.
+    pub async fn apply(&self, yaml: &str) {
+        for doc in yaml.replace("namespace: demo", &format!("namespace: {}", self.namespace)).split("\n---\n") {
+            let object: DynamicObject = serde_yaml::from_str(doc).unwrap_or_else(|error| panic!("{error}: {doc}"));
+            let name = object.metadata.name.clone().unwrap();
+            let params = PatchParams::apply("a-user").force();
+            let api = self.api_of(&object);
+            api.patch(&name, &params, &Patch::Apply(&object)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+
+    fn api_of(&self, object: &DynamicObject) -> Api<DynamicObject> {
+        let types = object.types.clone().unwrap();
+        let gvk = GroupVersionKind::try_from(&types).unwrap();
+        let resource = ApiResource::from_gvk(&gvk);
+        match &object.metadata.namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
+            None => Api::all_with(self.client.clone(), &resource),
+        }
+    }
+
+    /// The product's kind in one of the stage's namespaces.
+    pub fn api(&self, kind: &str, namespace: &str) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), namespace, &crate::harness::asr_resource(kind))
+    }
+
+    /// What an earlier process has seen: that the jobs of this vault carry the ids of their calls.
+    pub async fn remember_adoption(&self) {
+        let steps = ["Failover", "ChangeRecoveryPoint", "Commit", "Reprotect"];
+        let adoption: Vec<Value> = steps.iter().map(|step| json!({"step": step, "state": "Confirmed"})).collect();
+        let status = json!({"status": {"adoption": adoption}});
+        let api = self.api("RecoveryVault", &self.namespace);
+        api.patch_status("vault-dr", &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
+    }
+
+    /// Starts an operator behind the proxy. It need not be ready.
+    pub fn launch(&self) -> Supervised {
+        self.launch_with_probes_at("127.0.0.1:0")
+    }
+
+    /// The same, with its probes at this address.
+    pub fn launch_with_probes_at(&self, health: &str) -> Supervised {
+        let log = RunDir::create("operator").unwrap().join("operator.log");
+        Program::new("asr-operator", &product_binary("asr-operator").unwrap(), log)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .args(["run", "--arm-endpoint", &self.proxy.azure, "--authority-host", &self.proxy.azure])
+            .arg("--ca-bundle")
+            .arg(&self.proxy.ca)
+            .args(["--namespace", &self.namespace, "--operator-namespace", &self.own])
+            .args(["--metrics-addr", "127.0.0.1:0", "--health-addr", health])
+            .args(["--new-record-quarantine", "0", "--task-detail-every", "1"])
+            .start()
+            .unwrap()
+    }
+
+    /// Waits until `app01` is shown as it is, and the operator has no more questions.
+    pub async fn vm_ready(&self, operator: &Supervised) {
+        eventually(DEADLINE, "app01 Ready", async || {
+            let vm = self.get("ReplicatedVm", "app01").await?;
+            let ready = condition(&vm, "Ready").is_some_and(|c| c["status"] == "True");
+            if ready { Ok(()) } else { Err(format!("{:#}; {}", vm["status"], operator.log_tail())) }
+        })
+        .await;
+        self.proxy.quiet(Duration::from_millis(400)).await;
+    }
+
+    /// One of the stage's objects, as it is now.
+    pub async fn get(&self, kind: &str, name: &str) -> Result<Value, String> {
+        crate::harness::get(&self.client, kind, &self.namespace, name).await
+    }
+
+    /// The record of `app01`'s item, or null.
+    pub async fn record(&self) -> Result<Value, String> {
+        let all = self.api("ItemRecord", &self.own).list(&ListParams::default()).await;
+        let all = all.map_err(|error| error.to_string())?;
+        let record = all.items.into_iter().find(|record| record.data["spec"]["itemName"] == ITEM);
+        Ok(record.map_or(Value::Null, |record| record.data))
+    }
+
+    /// Lets what runs in Azure end.
+    pub async fn job_ends(&self) {
+        self.sim.clock(json!({"advanceSeconds": JOB_ENDS})).await;
+    }
+
+    /// The calls of operators that reached Azure.
+    pub async fn sent(&self) -> Vec<Value> {
+        let mut calls = self.sim.ledger().await;
+        calls.retain(|call| call["principal"] != "portal");
+        calls
+    }
+}
+
+/// The protected item of `app01` in the seed.
+const ITEM: &str = "YtSLUmr1siwOhCNihjyTaOjo3bXTQoCCN96TnEVq5fM";
+
+fn kubeconfig(proxy: &Proxy, token: &str) -> PathBuf {
+    let config = json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {"server": proxy.kube, "certificate-authority": proxy.ca}}],
+        "users": [{"name": "operator", "user": {"token": token}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "operator"}}],
+    });
+    RunDir::create("kubeconfig").unwrap().write("kubeconfig", &format!("{config:#}\n")).unwrap()
+}
+
+/// Whether the kernel holds all of a process still.
+pub async fn stopped(pid: i32) {
+    eventually(DEADLINE, "a stopped process", async || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|error| error.to_string())?;
+        let state = stat.rsplit(')').next().unwrap_or_default().trim_start().to_owned();
+        if state.starts_with('T') { Ok(()) } else { Err(state) }
+    })
+    .await;
+}
