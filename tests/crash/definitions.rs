@@ -6,6 +6,8 @@ use crate::run::{End, Patience, judge, play};
 use crate::stage::{DEADLINE, Ground, Stage};
 use serde_json::json;
 
+const CRDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+
 async fn edit(ground: &Ground, definition: &str, operation: &str, path: &str, value: serde_json::Value) {
     let path = format!("/spec/versions/0/schema/openAPIV3Schema/properties/{path}");
     let patch = json!([{"op": operation, "path": path, "value": value}]).to_string();
@@ -45,7 +47,8 @@ async fn i24_definitions_one_version_behind_keep_it_from_starting_and_those_ahea
     assert!(asked.iter().all(|passed| passed.boundary == "K GET customresourcedefinitions"), "{asked:?}");
     assert!(stage.sent().await.is_empty());
 
-    ground.plane.install_crds().await;
+    let apply = ["apply", "--server-side", "--force-conflicts", "-f", CRDS];
+    ground.plane.kubectl(&apply, None).await.expect_success();
     assert_eq!(readiness(&address, 200, &operator).await, "ok");
     let end = play(&stage, &FAILOVER, Patience::Named).await;
     assert_eq!(end, End::Succeeded);

@@ -152,6 +152,12 @@ impl Proxy {
         all
     }
 
+    /// How many requests whose boundary begins like this the server has answered.
+    pub fn answered(&self, boundary: &str) -> usize {
+        let passed = self.tap.passed.lock().unwrap();
+        passed.iter().filter(|p| p.status.is_some() && p.boundary.starts_with(boundary)).count()
+    }
+
     /// Waits until the server has answered every request of this boundary.
     pub async fn arrived(&self, boundary: &str) {
         eventually(Duration::from_secs(60), &format!("an answer to {boundary}"), async || {
