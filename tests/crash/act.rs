@@ -26,6 +26,9 @@ pub const FAILOVER: Act = Act {
     at_start: false,
 };
 
+/// The operator's start with a failover that is due.
+pub const START: Act = Act { name: "start", at_start: true, ..FAILOVER };
+
 pub const CHANGE_POINT: Act = Act {
     name: "change point",
     before: &["unplannedFailover"],
@@ -54,5 +57,4 @@ pub const REPROTECT: Act = Act {
 };
 
 /// All of them.
-pub static ACTS: [Act; 5] =
-    [Act { name: "start", at_start: true, ..FAILOVER }, FAILOVER, CHANGE_POINT, COMMIT, REPROTECT];
+pub static ACTS: [Act; 5] = [START, FAILOVER, CHANGE_POINT, COMMIT, REPROTECT];

@@ -1,5 +1,5 @@
-//! What a request is, whoever it is about: the name of the boundary that it makes. Names of objects and ids are left out, so
-//! that two runs name the same step the same way.
+//! What a request is, whoever it is about: the name of the boundary that it makes. Names of objects and ids are left out, and
+//! what an event says, so that two runs name the same step the same way.
 
 use hyper::{Method, Uri};
 use serde_json::Value;
@@ -58,9 +58,6 @@ fn kube(method: &Method, segments: &[&str], query: &str, body: &Value) -> String
 /// What sets apart the writes of one object: the state that is written.
 fn detail(verb: &str, resource: &str, part: &str, body: &Value) -> String {
     let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    if resource == "events" {
-        return word(&body["reason"]);
-    }
     if part == "/status" {
         let conditions = body["status"]["conditions"].as_array();
         let ready = conditions.and_then(|all| all.iter().find(|condition| condition["type"] == "Ready"));

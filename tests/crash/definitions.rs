@@ -1,6 +1,6 @@
 //! Custom resource definitions that are not those of the operator: one version behind it, and one ahead.
 
-use crate::act::{COMMIT, FAILOVER};
+use crate::act::{Act, COMMIT, FAILOVER, START};
 use crate::harness::{Supervised, eventually};
 use crate::run::{End, Patience, judge, play};
 use crate::stage::{DEADLINE, Ground, Stage};
@@ -35,10 +35,10 @@ fn free_address() -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn i24_definitions_one_version_behind_keep_it_from_starting_and_those_ahead_do_not() {
     let ground = Ground::lasting().await;
-    let stage = Stage::set(&ground, &FAILOVER).await;
+    let stage = Stage::set(&ground, &START).await;
     let finished = "spec/properties/finished";
     edit(&ground, "itemrecords", "remove", finished, json!(null)).await;
-    stage.apply(FAILOVER.manifest).await;
+    stage.create(FAILOVER.manifest).await;
     let address = free_address();
     let operator = stage.launch_with_probes_at(&address);
     let told = readiness(&address, 503, &operator).await;
@@ -59,9 +59,10 @@ async fn i24_definitions_one_version_behind_keep_it_from_starting_and_those_ahea
     edit(&ground, "itemrecords", "add", "spec/properties/ahead", text.clone()).await;
     edit(&ground, "commitrequests", "add", "spec/properties/ahead", text.clone()).await;
     edit(&ground, "commitrequests", "add", "status/properties/ahead", text).await;
-    let stage = Stage::set(&ground, &COMMIT).await;
+    let with_all_rights = Act { at_start: true, ..COMMIT };
+    let stage = Stage::set(&ground, &with_all_rights).await;
     let _operator = stage.launch();
-    stage.apply(&COMMIT.manifest.replace("  reason:", "  ahead: of us\n  reason:")).await;
+    stage.create(&COMMIT.manifest.replace("  reason:", "  ahead: of us\n  reason:")).await;
     let end = play(&stage, &COMMIT, Patience::Named).await;
     assert_eq!(end, End::Succeeded);
     judge(&stage, &COMMIT, end).await;

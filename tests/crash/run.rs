@@ -83,7 +83,7 @@ pub async fn play(stage: &Stage<'_>, act: &Act, patience: Patience) -> End {
 
 /// Plays an act that must succeed, and returns its request's object.
 pub async fn succeed(stage: &Stage<'_>, act: &Act) -> Value {
-    stage.apply(act.manifest).await;
+    stage.create(act.manifest).await;
     assert_eq!(play(stage, act, Patience::Named).await, End::Succeeded);
     stage.get(act.request.0, act.request.1).await.unwrap()
 }

@@ -5,7 +5,7 @@
 use crate::act::Act;
 use crate::harness::{ControlPlane, Options, Program, RunDir, Simulator, Supervised, eventually, product_binary};
 use crate::proxy::Proxy;
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -25,10 +25,41 @@ const SLOW: &str =
 /// Longer than any job, shorter than validUntil.
 const JOB_ENDS: u32 = 900;
 
-/// A control plane with the definitions, and the account that all operators of it run under.
+/// What an operator may be denied: then it trusts that the definitions are its own. In a debug build the comparison takes
+/// half of its start, and only the tests of the start are about it.
+const READS_DEFINITIONS: &str =
+    "  - apiGroups: [apiextensions.k8s.io]\n    resources: [customresourcedefinitions]\n    verbs: [get]\n";
+
+/// A control plane with the definitions, and the accounts that its operators run under.
 pub struct Ground {
     pub plane: ControlPlane,
+    /// With all rights of the product's own manifest.
+    full: Account,
+    /// Without the right to read definitions.
+    trusting: Account,
+}
+
+/// An account, by its namespace and its token.
+#[derive(Clone)]
+struct Account {
+    name: &'static str,
     token: String,
+}
+
+impl Account {
+    /// Makes it, in the namespace of its own name.
+    async fn create(plane: &ControlPlane, name: &'static str, rbac: &str) -> Self {
+        plane.apply(&renamed(rbac, name)).await;
+        let create = ["create", "token", name, "--namespace", name, "--duration=24h"];
+        let token = plane.kubectl(&create, None).await.expect_success().trim().to_owned();
+        Self { name, token }
+    }
+}
+
+/// The product's manifest for an operator of another name.
+fn renamed(rbac: &str, name: &str) -> String {
+    let group = "asr-operator.io";
+    rbac.replace(group, "GROUP").replace("asr-operator", name).replace("GROUP", group)
 }
 
 static SHARED: OnceCell<Ground> = OnceCell::const_new();
@@ -50,10 +81,11 @@ impl Ground {
 
     async fn on(plane: ControlPlane) -> Self {
         plane.install_crds().await;
-        plane.apply(RBAC).await;
-        let create = ["create", "token", "asr-operator", "--namespace", "asr-operator", "--duration=24h"];
-        let token = plane.kubectl(&create, None).await.expect_success().trim().to_owned();
-        Self { plane, token }
+        let less = RBAC.replace(READS_DEFINITIONS, "");
+        assert_ne!(less, RBAC, "the manifest no longer has the rule that is left out");
+        let full = Account::create(&plane, "full", RBAC).await;
+        let trusting = Account::create(&plane, "trusting", &less).await;
+        Self { plane, full, trusting }
     }
 }
 
@@ -73,47 +105,45 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 impl<'a> Stage<'a> {
     /// A stage with the vault and `app01`, in the state in which `act` is due. No operator has seen it.
     pub async fn set(ground: &'a Ground, act: &Act) -> Self {
-        let stage = Self::empty(ground, &act.name.replace(' ', "-")).await;
+        let account = if act.at_start { &ground.full } else { &ground.trusting };
+        let stage = Self::empty(ground, &act.name.replace(' ', "-"), account).await;
         for verb in act.before {
             let answer = stage.sim.actor(json!({"verb": verb, "item": "app01"})).await;
             assert_eq!(answer["accepted"], true, "{verb}: {answer}");
             stage.job_ends().await;
         }
-        stage.apply(VAULT).await;
-        stage.apply(VM).await;
+        stage.create(VAULT).await;
+        stage.create(VM).await;
         stage
     }
 
-    /// A stage without objects.
-    pub async fn empty(ground: &'a Ground, name: &str) -> Self {
+    async fn empty(ground: &'a Ground, name: &str, account: &Account) -> Self {
         let namespace = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let own = format!("{namespace}-op");
         let seed = SEED.replace("serviceaccount:demo:", &format!("serviceaccount:{namespace}:"));
         let sim = Simulator::start(&format!("{seed}\n{SLOW}"), 1).await.unwrap();
         let proxy = Proxy::start(&ground.plane, &sim).await;
-        let kubeconfig = kubeconfig(&proxy, &ground.token);
+        let kubeconfig = kubeconfig(&proxy, &account.token);
         let client = ground.plane.client().await;
         let stage = Self { ground, namespace, own, sim, proxy, client, kubeconfig };
         for name in [&stage.namespace, &stage.own] {
-            stage.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n")).await;
+            stage.create(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n")).await;
         }
         // The account is shared; what it may do with records, in this stage's namespace alone.
         let bound = |doc: &&str| doc.contains("kind: Role\n") || doc.contains("kind: RoleBinding\n");
-        for doc in RBAC.split("\n---\n").filter(bound) {
-            let there = format!("  namespace: {}\n", stage.own);
-            stage.apply(&doc.replacen("  namespace: asr-operator\n", &there, 1)).await;
+        let (here, there) = (format!("  namespace: {}\n", account.name), format!("  namespace: {}\n", stage.own));
+        for doc in renamed(RBAC, account.name).split("\n---\n").filter(bound) {
+            stage.create(&doc.replacen(&here, &there, 1)).await;
         }
         stage
     }
 
-    /// Applies what was written for the namespace `demo`.
-    pub async fn apply(&self, yaml: &str) {
+    /// Creates what was written for the namespace `demo`.
+    pub async fn create(&self, yaml: &str) {
         for doc in yaml.replace("namespace: demo", &format!("namespace: {}", self.namespace)).split("\n---\n") {
             let object: DynamicObject = serde_yaml::from_str(doc).unwrap_or_else(|error| panic!("{error}: {doc}"));
-            let name = object.metadata.name.clone().unwrap();
-            let params = PatchParams::apply("a-user").force();
-            let api = self.api_of(&object);
-            api.patch(&name, &params, &Patch::Apply(&object)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+            let created = self.api_of(&object).create(&PostParams::default(), &object).await;
+            created.unwrap_or_else(|error| panic!("{error}: {doc}"));
         }
     }
 

@@ -7,7 +7,7 @@ use crate::act::{ACTS, Act};
 use crate::harness::{Signal, Supervised};
 use crate::proxy::{Fate, Side, is_periodic};
 use crate::run::{End, Patience, judge, play};
-use crate::stage::{DEADLINE, Ground, Stage, stopped};
+use crate::stage::{Ground, Stage, stopped};
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,6 +23,9 @@ const PAST_THE_WINDOW: Duration = Duration::from_millis(10_500);
 
 /// Cells that are played at once: they wait most of the time.
 const AT_ONCE: usize = 20;
+
+/// Runs in which a boundary must come at least once.
+const TRIES: usize = 4;
 
 /// What happens to the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,7 +89,7 @@ async fn fault_free(act: &'static Act) -> Vec<String> {
     let mut passed = stage.proxy.passed();
     if !act.at_start {
         let before = passed.len();
-        stage.apply(act.manifest).await;
+        stage.create(act.manifest).await;
         let end = play(&stage, act, Patience::Named).await;
         assert_eq!(end, End::Succeeded);
         judge(&stage, act, end).await;
@@ -153,35 +156,46 @@ async fn fall(point: &Point, stage: &Stage<'_>, operator: &mut Supervised, fate:
 
 /// One cell, from its stage to its judgement. While it only waits for a proof, it leaves its turn to others.
 async fn cell(point: Point, patience: Patience, turn: OwnedSemaphorePermit) -> End {
+    for _ in 0..TRIES {
+        let Some((stage, _operator, mut end)) = struck(&point).await else { continue };
+        drop(turn);
+        if end == End::Resolving && patience == Patience::Proof {
+            end = play(&stage, point.act, patience).await;
+        }
+        judge(&stage, point.act, end).await;
+        return end;
+    }
+    panic!("{} was never asked, in {TRIES} runs", point.boundary)
+}
+
+/// A run in which the blow fell, as far as it is of interest; `None` where the run had not that boundary: on a slow machine a
+/// pass may be cut short, and the next one shows what both had to show.
+async fn struck(point: &Point) -> Option<(Stage<'static>, Supervised, End)> {
     let stage = Stage::set(Ground::shared().await, point.act).await;
     stage.remember_adoption().await;
     let (mut held, mut operator);
     if point.act.at_start {
-        stage.apply(point.act.manifest).await;
+        stage.create(point.act.manifest).await;
         held = stage.proxy.hold(&point.boundary, point.side);
         operator = stage.launch();
     } else {
         operator = stage.launch();
         stage.vm_ready(&operator).await;
         held = stage.proxy.hold(&point.boundary, point.side);
-        stage.apply(point.act.manifest).await;
+        stage.create(point.act.manifest).await;
     }
+    let ended = async {
+        play(&stage, point.act, Patience::Named).await;
+        // What follows the end is still to come.
+        stage.proxy.quiet(Duration::from_secs(5)).await;
+    };
     tokio::select! {
         met = &mut held.reached => met.unwrap(),
-        end = play(&stage, point.act, Patience::Named) => {
-            // What follows the end is still to come.
-            let met = tokio::time::timeout(DEADLINE, &mut held.reached).await;
-            assert!(met.is_ok(), "{} was never asked; the act ended {end:?}", point.boundary);
-        }
+        () = ended => return None,
     }
-    fall(&point, &stage, &mut operator, held.fate).await;
-    let mut end = play(&stage, point.act, Patience::Named).await;
-    drop(turn);
-    if end == End::Resolving && patience == Patience::Proof {
-        end = play(&stage, point.act, patience).await;
-    }
-    judge(&stage, point.act, end).await;
-    end
+    fall(point, &stage, &mut operator, held.fate).await;
+    let end = play(&stage, point.act, Patience::Named).await;
+    Some((stage, operator, end))
 }
 
 /// What a cell came to, or why it broke off.
@@ -275,7 +289,8 @@ const FEWEST: usize = 72;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i1_a_third_of_all_crash_and_pause_points_makes_one_call_each() {
-    prove(|at, point| at % 3 == 0 || point.is_central(), Patience::Named).await;
+    // With the central ones it is a third of all.
+    prove(|at, point| point.is_central() || (at % 7 < 2 && point.blow != Blow::Outlived), Patience::Named).await;
 }
 
 #[ignore = "takes ten minutes: every point, and for some the proof of absence, 210 s of real time; .ci/run runs it"]
