@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -17,7 +18,7 @@ use super::binaries::Binaries;
 use super::pki::Pki;
 use super::process::Supervised;
 use super::run_dir::RunDir;
-use super::servers::{Files, start_api_server, start_controller_manager, start_etcd};
+use super::servers::{Files, Wanted, start_api_server, start_controller_manager, start_etcd};
 use super::wait::eventually;
 use super::{Failure, Result, choose_tls_provider};
 
@@ -53,8 +54,21 @@ pub struct ControlPlane {
     url: String,
     kubeconfig: PathBuf,
     namespaces: AtomicU32,
+    pki: Pki,
+    files: Files,
     /// In the order in which they are stopped.
-    servers: Vec<Supervised>,
+    servers: Mutex<Vec<Supervised>>,
+    /// Goes after the servers have.
+    _data: Option<KeptData>,
+}
+
+/// etcd's data that outlives etcd.
+struct KeptData(PathBuf);
+
+impl Drop for KeptData {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
 }
 
 static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
@@ -62,6 +76,15 @@ static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
 impl ControlPlane {
     /// Starts one, and returns when it is ready to serve. On failure the message holds the ends of the logs.
     pub async fn start(options: Options) -> Result<Self> {
+        Self::begin(options, false).await
+    }
+
+    /// Starts one without a controller manager whose servers can be killed and started again on the same data.
+    pub async fn start_lasting() -> Result<Self> {
+        Self::begin(Options { controller_manager: false, ..Options::default() }, true).await
+    }
+
+    async fn begin(options: Options, lasting: bool) -> Result<Self> {
         choose_tls_provider();
         let binaries = tokio::task::spawn_blocking(move || Binaries::locate_or_build(options.progress))
             .await
@@ -69,13 +92,15 @@ impl ControlPlane {
         let dir = RunDir::create("control-plane")?;
         let pki = Pki::create()?;
         let files = Files::write(&dir, &pki)?;
-        let (etcd, etcd_url) = start_etcd(&binaries, &dir).await?;
-        let (api_server, url) = start_api_server(&binaries, &dir, &files, &pki, &etcd_url, options.audit).await?;
+        let data = lasting.then(|| KeptData(dir.join("etcd")));
+        let (etcd, etcd_url) = start_etcd(&binaries, &dir, lasting).await?;
+        let wanted = Wanted { audit: options.audit, ..Wanted::default() };
+        let (api_server, url) = start_api_server(&binaries, &dir, &files, &pki, &etcd_url, wanted).await?;
         let kubeconfig = write_kubeconfig(&dir, "admin", &url, &pki.admin_token)?;
-        let mut plane =
-            Self { binaries, dir, url, kubeconfig, namespaces: AtomicU32::new(0), servers: vec![api_server, etcd] };
+        let (namespaces, servers) = (AtomicU32::new(0), Mutex::new(vec![api_server, etcd]));
+        let plane = Self { binaries, dir, url, kubeconfig, namespaces, pki, files, servers, _data: data };
         if options.controller_manager {
-            plane.start_controller_manager(&files).await?;
+            plane.start_controller_manager().await?;
         }
         Ok(plane)
     }
@@ -89,10 +114,35 @@ impl ControlPlane {
             .await
     }
 
-    async fn start_controller_manager(&mut self, files: &Files) -> Result<()> {
+    fn servers(&self) -> MutexGuard<'_, Vec<Supervised>> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Kills all servers at once, as a machine's death would.
+    pub fn kill_servers(&self) {
+        self.servers().iter_mut().for_each(Supervised::kill);
+    }
+
+    /// Starts etcd and the API server again, on the data that is there and at the same address. Only for a lasting one.
+    pub async fn restart_servers(&self) -> Result<()> {
+        let (etcd, etcd_url) = start_etcd(&self.binaries, &self.dir, true).await?;
+        let port = self.url.rsplit(':').next().and_then(|port| port.parse().ok());
+        let wanted = Wanted { port, ..Wanted::default() };
+        let (api_server, _) =
+            start_api_server(&self.binaries, &self.dir, &self.files, &self.pki, &etcd_url, wanted).await?;
+        *self.servers() = vec![api_server, etcd];
+        Ok(())
+    }
+
+    /// Where etcd keeps its data.
+    pub fn etcd_data(&self) -> PathBuf {
+        self.dir.join("etcd")
+    }
+
+    async fn start_controller_manager(&self) -> Result<()> {
         let kubeconfig = self.kubeconfig.display().to_string();
-        let server = start_controller_manager(&self.binaries, &self.dir, files, &kubeconfig)?;
-        self.servers.insert(0, server);
+        let server = start_controller_manager(&self.binaries, &self.dir, &self.files, &kubeconfig)?;
+        self.servers().insert(0, server);
         // Its first visible work.
         let start = std::time::Instant::now();
         loop {
@@ -101,8 +151,9 @@ impl ControlPlane {
             if output.succeeded() {
                 return Ok(());
             }
-            let manager = &mut self.servers[0];
-            if manager.exit_status().is_some() || start.elapsed() > DEADLINE {
+            if let Some(manager) = self.servers().first_mut()
+                && (manager.exit_status().is_some() || start.elapsed() > DEADLINE)
+            {
                 return Err(Failure::new(format!(
                     "kube-controller-manager makes no ServiceAccounts ({}); {}",
                     output.stderr.trim(),
@@ -136,7 +187,7 @@ impl ControlPlane {
 
     /// Process ids of its servers.
     pub fn pids(&self) -> Vec<i32> {
-        self.servers.iter().map(Supervised::pid).collect()
+        self.servers().iter().map(Supervised::pid).collect()
     }
 
     /// The administrator's client configuration.
@@ -235,8 +286,8 @@ impl ControlPlane {
     }
 
     /// Stops it now, and waits until all of it is gone.
-    pub fn stop(mut self) {
-        self.servers.iter_mut().for_each(Supervised::kill);
+    pub fn stop(self) {
+        self.kill_servers();
     }
 }
 

@@ -34,6 +34,7 @@ mod wait;
 pub use binaries::{Binaries, helm, lua, product_binary};
 pub use control_plane::{ControlPlane, KubectlOutput, Options, say};
 pub use operator::{Operator, OperatorOptions};
+pub use pki::Pki;
 pub use process::{Program, Signal, Supervised, is_alive};
 pub use run_dir::{RunDir, target_dir};
 pub use simulator::{Endpoints, Simulator};

@@ -47,11 +47,11 @@ impl Files {
     }
 }
 
-/// A running etcd and its client URL. Its data ends with it.
-pub async fn start_etcd(binaries: &Binaries, dir: &RunDir) -> Result<(Supervised, String)> {
+/// A running etcd and its client URL. Its data ends with it, unless it is to be `lasting`.
+pub async fn start_etcd(binaries: &Binaries, dir: &RunDir, lasting: bool) -> Result<(Supervised, String)> {
     let data = dir.join("etcd");
-    let mut etcd = Program::new("etcd", &binaries.etcd, dir.join("etcd.log"))
-        .scratch(data.clone())
+    let etcd = Program::new("etcd", &binaries.etcd, new_log(dir, "etcd"));
+    let mut etcd = if lasting { etcd } else { etcd.scratch(data.clone()) }
         .arg("--data-dir")
         .arg(&data)
         .args(["--unsafe-no-fsync", "--enable-grpc-gateway=false"])
@@ -72,6 +72,21 @@ pub async fn start_etcd(binaries: &Binaries, dir: &RunDir) -> Result<(Supervised
     Ok((etcd, format!("http://{address}")))
 }
 
+/// The log of the next start: what an earlier one said is not taken for news.
+fn new_log(dir: &RunDir, name: &str) -> PathBuf {
+    let logs = (1..).map(|number| dir.join(&format!("{name}-{number}.log")));
+    logs.into_iter().find(|log| !log.exists()).unwrap_or_else(|| dir.join(name))
+}
+
+/// How a kube-apiserver is wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// At this port; at a free one otherwise.
+    pub port: Option<u16>,
+    /// With an audit log.
+    pub audit: bool,
+}
+
 /// A running and ready kube-apiserver and its URL.
 pub async fn start_api_server(
     binaries: &Binaries,
@@ -79,19 +94,19 @@ pub async fn start_api_server(
     files: &Files,
     pki: &Pki,
     etcd: &str,
-    audit: bool,
+    wanted: Wanted,
 ) -> Result<(Supervised, String)> {
     let policy = dir.write("audit.yaml", AUDIT_POLICY)?;
     let mut last = None;
-    for attempt in 1..=PORT_ATTEMPTS {
-        let port = free_port()?;
-        let log = dir.join(&format!("kube-apiserver-{attempt}.log"));
-        let mut server = api_server(binaries, dir, files, etcd, port, log);
-        if audit {
+    for _ in 1..=PORT_ATTEMPTS {
+        let port = wanted.port.map_or_else(free_port, Ok)?;
+        let log = new_log(dir, "kube-apiserver");
+        let mut command = api_server(binaries, dir, files, etcd, port, log);
+        if wanted.audit {
             let path = |option: &str, path: &PathBuf| format!("--audit-{option}={}", path.display());
-            server = server.arg(path("policy-file", &policy)).arg(path("log-path", &dir.join("audit.log")));
+            command = command.arg(path("policy-file", &policy)).arg(path("log-path", &dir.join("audit.log")));
         }
-        let mut server = server.start()?;
+        let mut server = command.start()?;
         let url = format!("https://127.0.0.1:{port}");
         match wait_ready(&mut server, &url, pki).await {
             Ok(()) => return Ok((server, url)),
