@@ -10,10 +10,14 @@ mod harness;
 
 #[path = "simulator/access.rs"]
 mod access;
+#[path = "simulator/altered.rs"]
+mod altered;
 #[path = "simulator/control.rs"]
 mod control;
 #[path = "simulator/failover.rs"]
 mod failover;
+#[path = "simulator/fates.rs"]
+mod fates;
 #[path = "simulator/faults.rs"]
 mod faults;
 #[path = "simulator/otherwise.rs"]

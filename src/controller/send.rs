@@ -59,7 +59,7 @@ pub(super) async fn send(
     let calling = ctx.machine.now();
     let sent = call_once(handle, &mutation, &id, &window).await;
     let call_us = u64::try_from(ctx.machine.since(calling).as_micros()).unwrap_or(u64::MAX);
-    let outcome = outcome(sent);
+    let outcome = outcome(sent, ctx.machine.since(began));
     ctx.metrics.call(step.as_str(), label(&outcome));
     tracing::info!(step = step.as_str(), item = %item.name, client_request_id = %id, outcome = ?outcome, call_us, "called Azure");
     write_outcome(ctx, open, outcome).await;
@@ -128,13 +128,15 @@ async fn call_once(handle: &VaultHandle, mutation: &Mutation, id: &ClientRequest
     }
 }
 
-fn outcome(sent: Sent) -> Outcome {
+/// What came of the call. A wait that Azure asks for begins with its answer, and is kept from the pass's begin.
+fn outcome(sent: Sent, since_began: Duration) -> Outcome {
     match sent {
         Sent::Accepted { job, .. } => Outcome::Accepted { job: JobId(job.as_str().to_owned()) },
         Sent::Refused { status, error, .. } => Outcome::Refused { detail: format!("{status} {error}") },
         Sent::NotSent { why } => Outcome::NotSent { detail: why },
         Sent::Throttled { retry_after } => {
-            Outcome::Throttled { retry_after: u32::try_from(retry_after.as_secs()).unwrap_or(600) }
+            let wait = u32::try_from(retry_after.saturating_add(since_began).as_secs()).unwrap_or(600);
+            Outcome::Throttled { retry_after: wait.saturating_add(1) }
         }
         Sent::Unauthorized => Outcome::NotSent { detail: "Azure refused the token (401)".into() },
         Sent::Unknown { why } => Outcome::Unknown { detail: why },

@@ -332,7 +332,11 @@ pub fn is_named(item: &Item, naming: &Naming, sides: &Sides) -> bool {
 /// `ItemNotFound` when none answers, `AmbiguousItem` when two do.
 pub fn identify<'a>(items: &'a [Item], naming: &Naming, sides: &Sides) -> Result<&'a Item, Obstacle> {
     let mut found = items.iter().filter(|item| is_named(item, naming, sides));
-    match (found.next(), found.next()) {
+    let first = found.next();
+    // Pages that are read one after the other may show one item twice: that is one item.
+    let second =
+        first.and_then(|first| found.find(|item| !(same(&item.id, &first.id) && same(&item.name, &first.name))));
+    match (first, second) {
         (Some(item), None) => Ok(item),
         (Some(a), Some(b)) if same(&a.name, &b.name) => Err(Obstacle::new(
             Reason::AmbiguousItem,

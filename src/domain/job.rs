@@ -114,6 +114,11 @@ impl Job {
         fits(&self.scenario, scenario) && fits(&self.target, target)
     }
 
+    /// Whether it waits for a person, in Azure's own word.
+    pub fn is_suspended(&self) -> bool {
+        self.state_text.split('/').any(|word| word.eq_ignore_ascii_case("Suspended"))
+    }
+
     /// The task that runs now, or the last that ran: what a live view shows.
     pub fn current_task(&self) -> Option<&Task> {
         let running = self.tasks.iter().find(|task| task.state.eq_ignore_ascii_case("InProgress"));

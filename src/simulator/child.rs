@@ -50,6 +50,7 @@ impl Child {
             failure: table.failure,
             // Nobody has recorded a stub of a child: a client first learns of it long after it began.
             reads: 1,
+            fate: None,
             ..parent.clone()
         };
         if child.failure.is_some() {
@@ -114,6 +115,7 @@ mod tests {
             polls: 0,
             open: true,
             inert: false,
+            fate: None,
         };
         let child = Child {
             task: "Wait",

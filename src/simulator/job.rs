@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::clock::later;
+use super::fate::Fate;
 use super::points::Point;
 use super::recipe::{JobError, Recipe};
 use super::verb::Verb;
@@ -61,7 +62,9 @@ pub(crate) enum Phase {
     Partial,
     Informed,
     Skipped,
+    Suspended,
     Failed,
+    Cancelled,
 }
 
 impl Phase {
@@ -74,7 +77,9 @@ impl Phase {
             Self::Partial => ("Succeeded", "PartiallySucceeded"),
             Self::Informed => ("Succeeded", "CompletedWithInformation"),
             Self::Skipped => ("Other", "Skipped"),
+            Self::Suspended => ("Suspended", "Suspended"),
             Self::Failed => ("Failed", "Failed"),
+            Self::Cancelled => ("Cancelled", "Cancelled"),
         }
     }
 }
@@ -108,6 +113,8 @@ pub(crate) struct Job {
     pub(crate) open: bool,
     /// Its end changes nothing: it only says that the verb was out of turn.
     pub(crate) inert: bool,
+    /// What becomes of it beside its timetable.
+    pub(crate) fate: Option<Fate>,
 }
 
 /// Why a job ends badly.
@@ -148,8 +155,14 @@ impl Task {
 impl Job {
     /// Where the job stands at `now`.
     pub(crate) fn phase(&self, now: Timestamp) -> Phase {
-        if now < self.ends {
-            Phase::InProgress
+        if !self.over(now) {
+            match self.fate {
+                Some(Fate::NeverStarts) => Phase::NotStarted,
+                Some(Fate::Suspended) => Phase::Suspended,
+                _ => Phase::InProgress,
+            }
+        } else if self.fate == Some(Fate::Cancelled) {
+            Phase::Cancelled
         } else if self.failure.is_some() {
             Phase::Failed
         } else if self.tasks.iter().any(|task| task.error(now).is_some()) {
@@ -161,7 +174,26 @@ impl Job {
 
     /// Whether it is over at `now`.
     pub(crate) fn over(&self, now: Timestamp) -> bool {
-        now >= self.ends
+        now >= self.ends && !self.fate.is_some_and(Fate::holds)
+    }
+
+    /// Whether it does not, or did not, do what it was to do.
+    pub(crate) fn fails(&self) -> bool {
+        self.failure.is_some() || self.fate == Some(Fate::Cancelled)
+    }
+
+    /// The instant that its tasks are told of: one that is held does not get beyond its last task.
+    pub(crate) fn told_at(&self, now: Timestamp) -> Timestamp {
+        if self.over(now) { now } else { now.min(later(self.ends, -0.001)) }
+    }
+
+    /// Gives it another fate at `now`: one that is let go or stopped ends now, if it was held beyond its time or is stopped.
+    pub(crate) fn meets(&mut self, fate: Option<Fate>, now: Timestamp) {
+        self.fate = fate;
+        let stopped = fate == Some(Fate::Cancelled);
+        if self.open && (stopped || self.ends < now) {
+            self.ends = now;
+        }
     }
 
     /// Errors of the whole job at `now`, each with the task it belongs to: warnings of tasks as they end, and the

@@ -10,6 +10,7 @@
 
 mod child;
 pub mod clock;
+pub mod fate;
 pub mod faults;
 mod ids;
 mod item;

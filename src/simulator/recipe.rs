@@ -87,6 +87,9 @@ fn one() -> u32 {
 }
 
 impl RecipeSpec {
+    /// The known recipes.
+    pub const NAMES: [&str; 7] = ["capacity", "quota", "nic", "policy", "stalePoint", "egress", "lock"];
+
     /// The recipe; none when the name is not known.
     pub(crate) fn resolve(&self) -> Option<Recipe> {
         match self {
@@ -288,6 +291,13 @@ fn error(code: &str, message: &str, causes: &str, action: &str) -> JobError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_known_recipe_is_one() {
+        for name in RecipeSpec::NAMES {
+            assert!(named(name).is_some(), "{name}");
+        }
+    }
 
     #[test]
     fn the_cause_comes_after_the_wrapper_and_names_the_vm() {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::fate::Fate;
 use super::recipe::RecipeSpec;
 use super::settings::{Behaviour, RateLimits, Timings};
 
@@ -265,6 +266,8 @@ pub struct Flags {
     pub source_shutdown_fails: bool,
     /// The next job fails this way.
     pub fail_next: Option<RecipeSpec>,
+    /// What becomes of the next job.
+    pub fate_next: Option<Fate>,
     /// The recovered VM gets another private address than declared.
     pub ip_drift: bool,
     /// Seconds that `rpoInSeconds` shows; also how old the data of a failover to Latest is.
@@ -284,6 +287,7 @@ impl Default for Flags {
         Self {
             source_shutdown_fails: false,
             fail_next: None,
+            fate_next: None,
             ip_drift: false,
             rpo_seconds: 46,
             multi_vm_group_name: None,

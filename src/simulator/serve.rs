@@ -8,6 +8,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -101,7 +102,7 @@ pub async fn serve(args: ServeArgs) -> Result<(), ServeError> {
     let simulator = Simulator::new(seed, &base, args.clock_rate, faults)?;
     announce(&base, &ca)?;
     let (stop, stopped) = watch::channel(false);
-    let accepting = accept(listener, TlsAcceptor::from(config), router(simulator), stopped);
+    let accepting = accept(listener, TlsAcceptor::from(config), simulator, stopped);
     tokio::select! {
         () = accepting => {}
         () = told_to_end(args.exit_with_stdin) => {
@@ -150,12 +151,22 @@ async fn told_to_end(exit_with_stdin: bool) {
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: TlsAcceptor, router: Router, stopped: watch::Receiver<bool>) {
+async fn accept(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    simulator: Arc<Simulator>,
+    stopped: watch::Receiver<bool>,
+) {
+    let router = router(Arc::clone(&simulator));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
+        if simulator.cuts_connection() {
+            stream.set_zero_linger().ok();
+            continue;
+        }
         let (acceptor, router, stopped) = (acceptor.clone(), router.clone(), stopped.clone());
         tokio::spawn(async move {
             stream.set_nodelay(true).ok();
@@ -186,7 +197,8 @@ async fn connection(stream: TlsStream<TcpStream>, router: Router, mut stopped: w
         }
     };
     let mut stream = connection.into_parts().io.into_inner();
-    if end.is_err_and(|error| error.is_user()) {
+    let is_cut = |error: &hyper::Error| std::error::Error::source(error).is_some_and(|cause| cause.is::<Cut>());
+    if end.as_ref().is_err_and(is_cut) {
         stream.get_ref().0.set_zero_linger().ok();
     } else {
         tokio::io::AsyncWriteExt::shutdown(&mut stream).await.ok();

@@ -98,14 +98,16 @@ impl World {
         let recipe = refused.or_else(|| plan.recipe.clone());
         let (job, child) = self.start(call, plan, recipe, number, now);
         let id = job.id;
+        let mut fate = None;
         let vault = &mut self.vaults[call.vault];
         if let Some(item) = vault.items.iter_mut().find(|item| item.uid == call.item) {
+            fate = item.flags.fate_next.take();
             item.course.running.push(id);
             if !inert {
                 (call.verb.row().begin)(item, now);
             }
         }
-        vault.jobs.push(Job { inert, ..job });
+        vault.jobs.push(Job { inert, fate, ..job });
         vault.jobs.extend(child);
         Ok(id)
     }
@@ -207,6 +209,7 @@ impl World {
             polls: 0,
             open: true,
             inert: false,
+            fate: None,
         }
     }
 
@@ -238,10 +241,10 @@ impl World {
             return;
         }
         let row = job.verb.row();
-        let moves = job.verb == Verb::SwitchProtection && job.failure.is_none();
+        let moves = job.verb == Verb::SwitchProtection && !job.fails();
         let before = moves.then(|| item.clone());
         let old_vm = item.primary().vm_id();
-        let apply = if job.failure.is_some() { row.fail } else { row.finish };
+        let apply = if job.fails() { row.fail } else { row.finish };
         apply(&mut Ending {
             item,
             job: &job,

@@ -12,6 +12,7 @@ mod contention;
 mod crash;
 mod decisions;
 mod deletion;
+mod faults;
 mod jobs;
 mod points;
 mod portal;

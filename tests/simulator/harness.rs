@@ -30,6 +30,8 @@ pub(crate) struct Reply {
     pub(crate) text: String,
     /// The connection would have been dropped instead.
     pub(crate) dropped: bool,
+    /// The body came to no end.
+    pub(crate) cut: bool,
 }
 
 impl Reply {
@@ -86,7 +88,8 @@ impl Azure {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let dropped = response.extensions().get::<Dropped>().is_some();
         let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, 1 << 22).await.unwrap();
+        let read = to_bytes(body, 1 << 26).await;
+        let (cut, bytes) = (read.is_err(), read.unwrap_or_default());
         let text = String::from_utf8_lossy(&bytes).into_owned();
         Reply {
             status: parts.status.as_u16(),
@@ -94,6 +97,7 @@ impl Azure {
             body: serde_json::from_str(&text).unwrap_or_default(),
             text,
             dropped,
+            cut,
         }
     }
 

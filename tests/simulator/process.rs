@@ -108,6 +108,25 @@ async fn a_reset_is_a_lost_connection_and_the_call_was_accepted() {
     assert_eq!((ledger.as_array().unwrap().len(), &ledger[0]["accepted"]), (1, &json!(true)), "{ledger}");
 }
 
+#[tokio::test]
+async fn a_connection_can_be_cut_before_a_byte_of_a_request_is_read() {
+    let program = Program::start("cut");
+    let fault = json!({ "operation": "connection", "effect": "resetBefore", "times": 2 });
+    // Read to its end, so that its connection serves the next question too.
+    program.client.post(program.url("/_sim/faults")).json(&fault).send().await.unwrap().text().await.unwrap();
+    let address: std::net::SocketAddr = program.url("").trim_start_matches("https://").parse().unwrap();
+    for _ in 0..2 {
+        let cut = async {
+            let mut cut = tokio::net::TcpStream::connect(address).await?;
+            tokio::io::AsyncReadExt::read(&mut cut, &mut [0; 8]).await
+        };
+        assert_eq!(cut.await.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    let counts: Value = program.client.get(program.url("/_sim/requests")).send().await.unwrap().json().await.unwrap();
+    assert_eq!(counts, json!({}), "nothing was read of them");
+    assert_eq!(program.fail_over("app01").await.unwrap().status().as_u16(), 202, "the third one stands");
+}
+
 /// Whether the peer answered with a reset, somewhere below `error`.
 fn was_reset(error: &(dyn std::error::Error + 'static)) -> bool {
     let io = error.downcast_ref::<std::io::Error>();

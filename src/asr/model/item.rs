@@ -201,9 +201,12 @@ pub struct A2aDetails {
 }
 
 impl A2aDetails {
-    /// True for a member of a consistency group that a person made: it cannot be failed over alone.
+    /// True for a member of a consistency group that a person made: it cannot be failed over alone. A named group that
+    /// is not said to be made by Azure is a person's, in whatever word.
     pub fn is_in_user_group(&self) -> bool {
-        self.multi_vm_group_create_option.as_deref().is_some_and(|option| option.eq_ignore_ascii_case("UserSpecified"))
+        let option = self.multi_vm_group_create_option.as_deref().unwrap_or_default();
+        let by_azure = option.eq_ignore_ascii_case("AutoCreated");
+        option.eq_ignore_ascii_case("UserSpecified") || (self.multi_vm_group_name.is_some() && !by_azure)
     }
 }
 
@@ -281,4 +284,27 @@ fn scenario_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<St
 fn job_of_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<JobId>, D::Error> {
     let path = Option::<String>::deserialize(deserializer)?;
     Ok(path.as_deref().and_then(JobId::from_path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_group_is_a_persons_unless_azure_says_that_it_made_it() {
+        for (option, name, member) in [
+            (Some("AutoCreated"), None, false),
+            (Some("autocreated"), Some("made"), false),
+            (Some("UserSpecified"), Some("web"), true),
+            (Some("UserSpecified"), None, true),
+            (Some("Pondering"), Some("web"), true),
+            (None, Some("web"), true),
+            (None, None, false),
+        ] {
+            let text = |text: Option<&str>| text.map(str::to_owned);
+            let (multi_vm_group_name, multi_vm_group_create_option) = (text(name), text(option));
+            let details = A2aDetails { multi_vm_group_name, multi_vm_group_create_option, ..A2aDetails::default() };
+            assert_eq!(details.is_in_user_group(), member, "{option:?} {name:?}");
+        }
+    }
 }

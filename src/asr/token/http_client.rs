@@ -63,6 +63,9 @@ pub(super) struct Declined {
     pub(super) message: String,
 }
 
+/// Lives of tokens in seconds; azure_identity 1.0.0 panics over those that lead beyond its calendar.
+const LIVES: std::ops::RangeInclusive<f64> = 0.0..=31_536_000.0;
+
 /// Reads refusals before azure_identity does: version 1.0.0 cannot read an `error_description` with an escaped line end,
 /// and Entra ID's have one, so the AADSTS code would be lost.
 #[derive(Debug)]
@@ -73,15 +76,26 @@ impl HttpClient for Judging {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let answer = self.0.execute_request(request).await?;
         let status = u16::from(answer.status());
+        let answer = answer.try_into_raw_response().await?;
         if (200..300).contains(&status) {
-            return Ok(answer);
+            let given: Given = serde_json::from_slice(answer.body().as_ref()).unwrap_or_default();
+            if given.expires_in.as_f64().is_some_and(|life| !LIVES.contains(&life)) {
+                return Err(Error::with_message(ErrorKind::Other, "the token's life is of no length that exists"));
+            }
+            return Ok(AsyncRawResponse::from_bytes(answer.status(), answer.headers().clone(), answer.body().clone()));
         }
-        let body = answer.try_into_raw_response().await?.into_body();
+        let body = answer.into_body();
         let said: Said = serde_json::from_slice(body.as_ref()).unwrap_or_default();
         let text = said.error_description.or(said.error).unwrap_or_else(|| "no reason given".to_owned());
         let message = redact(text.lines().next().unwrap_or_default());
         Err(Error::new(ErrorKind::Other, Declined { status, message }))
     }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Given {
+    expires_in: serde_json::Value,
 }
 
 #[derive(Deserialize, Default)]

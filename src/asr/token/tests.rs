@@ -216,3 +216,15 @@ fn a_refresh_is_due_in_the_last_fifth_but_never_more_than_ten_minutes_early() {
         assert_eq!(left.as_secs_f64().round() as u64, early, "life {life}");
     }
 }
+
+#[tokio::test]
+async fn a_life_beyond_every_calendar_is_no_token_and_no_panic() {
+    for life in ["9223372036854775807", "-1", "1e300"] {
+        let body = format!(r#"{{"token_type":"Bearer","expires_in":{life},"access_token":"CANARY-TOKEN"}}"#);
+        let (source, _) = source_of(identity("t"), ATTEMPT, [Say::Status(200, body.leak())]);
+        let error = source.warm().await.unwrap_err();
+        assert_eq!(error.class(), Class::Transient);
+        let text = error.to_string();
+        assert!(!text.contains("interrupted") && !text.contains("CANARY"), "{text}");
+    }
+}

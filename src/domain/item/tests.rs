@@ -74,7 +74,13 @@ fn identify_refuses_none_and_two() {
     assert_eq!(identify(&[], &vm, &sides()).map_err(|o| o.reason), Err(Reason::ItemNotFound));
     let two = [item(), Item { name: "other".into(), ..item() }];
     assert_eq!(identify(&two, &vm, &sides()).map_err(|o| o.reason), Err(Reason::AmbiguousItem));
-    let (here, there) = (item(), swapped());
+    let twice = [item(), item()];
+    assert_eq!(
+        identify(&twice, &vm, &sides()).map(|i| i.name.as_str()),
+        Ok(item().name.as_str()),
+        "one item, shown twice"
+    );
+    let (here, there) = (Item { id: "/here".into(), ..item() }, Item { id: "/there".into(), ..swapped() });
     let moved = identify(&[here, there], &vm, &sides()).unwrap_err();
     assert!(moved.reason == Reason::AmbiguousItem && moved.message.contains("at two places"), "{moved:?}");
     let named = Naming::ItemName("OTHER".into());

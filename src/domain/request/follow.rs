@@ -24,49 +24,69 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
         return show(facts, Standing::Reconciling, &obstacle, None, Next::After(JOB_NEWS));
     };
     let noun = verb::row(intent.step).noun;
+    let next = Next::OnJobNews(JOB_NEWS);
+    let unreadable = |text, next| running(facts, Reason::JobUnreadable, text, None, next);
     match &azure.job {
+        Some(Reading::Known(job)) if is_anothers(facts, record, intent, job) => {
+            unreadable(named_another(noun, job), next)
+        }
         Some(Reading::Known(job)) if job.phase.is_terminal() => ended(facts, azure, record, intent, job),
-        Some(Reading::Known(job)) if job.ended.is_some() => {
-            let text = format!(
-                "Job {id} of the {noun} has ended, in a state that this program does not know ({}): whether it went well is not guessed. Nothing is sent, and the VM stays locked for this request. Look at the job and at the VM in the portal, and report the word.",
-                job.state_text
-            );
-            running(facts, Reason::JobUnreadable, text, Some(job), Next::OnJobNews(JOB_NEWS))
-        }
-        Some(Reading::Known(job)) => {
-            let task = job.current_task().map_or_else(String::new, |t| format!(": {}", t.friendly_name));
-            running(
-                facts,
-                Reason::JobRunning,
-                format!("The {noun} is running as job {id}{task}."),
-                Some(job),
-                Next::OnJobNews(JOB_NEWS),
-            )
-        }
+        Some(Reading::Known(job)) => going(facts, noun, job),
         Some(Reading::Unreadable(u)) => {
-            let next = Next::OnJobNews(u.retry_after.unwrap_or(JOB_NEWS));
-            running(
-                facts,
-                Reason::JobUnreadable,
-                format!(
-                    "The {noun} was accepted as job {id}, which cannot be read at the moment: {}",
-                    u.obstacle.message
-                ),
-                None,
-                next,
-            )
+            let text = format!(
+                "The {noun} was accepted as job {id}, which cannot be read at the moment: {}",
+                u.obstacle.message
+            );
+            unreadable(text, Next::OnJobNews(u.retry_after.unwrap_or(JOB_NEWS)))
         }
         Some(Reading::Absent) => {
             let text = format!(
                 "The {noun} was accepted as job {id}, which Azure does not show. It is looked for again; nothing is sent meanwhile, and the VM stays locked for other requests. Look for the job in the portal."
             );
-            running(facts, Reason::JobUnreadable, text, None, Next::OnJobNews(JOB_NEWS))
+            unreadable(text, next)
         }
-        None => {
-            let next = Next::OnJobNews(JOB_NEWS);
-            running(facts, Reason::JobRunning, format!("The {noun} was accepted as job {id}."), None, next)
-        }
+        None => running(facts, Reason::JobRunning, format!("The {noun} was accepted as job {id}."), None, next),
     }
+}
+
+/// A job that has not come to an end that is known.
+fn going(facts: &Facts, noun: &str, job: &Job) -> Decision {
+    let id = &job.id;
+    let (reason, text) = if job.ended.is_some() {
+        let text = format!(
+            "Job {id} of the {noun} has ended, in a state that this program does not know ({}): whether it went well is not guessed. Nothing is sent, and the VM stays locked for this request. Look at the job and at the VM in the portal, and report the word.",
+            job.state_text
+        );
+        (Reason::JobUnreadable, text)
+    } else if job.is_suspended() {
+        let text = format!(
+            "The {noun} is suspended as job {id}: it waits for a person. Look at the job in the portal, and resume or cancel it there; it is followed meanwhile."
+        );
+        (Reason::JobRunning, text)
+    } else {
+        let task = job.current_task().map_or_else(String::new, |t| format!(": {}", t.friendly_name));
+        (Reason::JobRunning, format!("The {noun} is running as job {id}{task}."))
+    };
+    running(facts, reason, text, Some(job), Next::OnJobNews(JOB_NEWS))
+}
+
+fn named_another(noun: &str, job: &Job) -> String {
+    format!(
+        "Azure named job {} for the {noun}, and that job is another one: {} of {}, under another call's id. It is not taken for this request's. Nothing is sent, and the VM stays locked for this request. Look for the VM's own job in the portal, and report this.",
+        job.id,
+        job.scenario.as_deref().unwrap_or("an operation"),
+        job.target.as_deref().unwrap_or("another VM"),
+    )
+}
+
+/// Whether the job says that it is of another VM or verb, and of another call: a mere difference of names is none, since a
+/// reprotect's item may be renamed by it.
+fn is_anothers(facts: &Facts, record: &Record, intent: &Intent, job: &Job) -> bool {
+    let own = facts.vm.as_ref().ok().map(|vm| &vm.item).filter(|item| same(&item.name, &record.item_name));
+    let foreign = job.client_request_id.as_ref().is_some_and(|id| !same(id, &intent.client_request_id));
+    let row = verb::row(intent.step);
+    let target = own.map(|item| item.friendly_name.as_str()).or(job.target.as_deref()).unwrap_or_default();
+    job.detailed && foreign && !job.may_be(row.scenario, target)
 }
 
 fn running(facts: &Facts, reason: Reason, message: String, job: Option<&Job>, next: Next) -> Decision {

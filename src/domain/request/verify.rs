@@ -22,6 +22,9 @@ const SOON: Duration = Duration::from_secs(10);
 /// How long after a step's end the item may still show the state before it.
 const LAG: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long after a call that did not leave it is made again: what keeps it here may keep the next one too.
+const NOT_SENT_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+
 /// How long after a call its job may be missing from the list of jobs.
 const LISTED: SignedDuration = SignedDuration::from_secs(200);
 
@@ -289,18 +292,24 @@ impl Case<'_> {
         })
     }
 
-    /// Stops while Azure still wants to be left alone.
+    /// Stops while Azure still wants to be left alone, and for a moment after a call that did not leave.
     fn not_throttled(&self) -> Result<(), Box<Decision>> {
         let intent = self.record.intent.as_ref().filter(|_| self.record.held_by(&self.facts.key));
-        let Some((Some(Outcome::Throttled { retry_after }), Some(t0))) = intent.map(|i| (&i.outcome, i.t0)) else {
-            return Ok(());
-        };
-        let until = t0.checked_add(SignedDuration::from_secs(i64::from(*retry_after))).unwrap_or(Timestamp::MAX);
-        match Duration::try_from(until.duration_since(self.now)) {
-            Ok(left) if !left.is_zero() => {
-                let text = "Azure asked to be left alone for a while; the call is made after that.";
-                Err(self.wait(Reason::Throttled, text, left))
+        let Some((Some(outcome), Some(t0))) = intent.map(|i| (&i.outcome, i.t0)) else { return Ok(()) };
+        let (reason, pause, text) = match outcome {
+            Outcome::Throttled { retry_after } => {
+                let text = "Azure asked to be left alone for a while; the call is made after that.".to_owned();
+                (Reason::Throttled, SignedDuration::from_secs(i64::from(*retry_after)), text)
             }
+            Outcome::NotSent { detail } => {
+                let text = format!("The call did not leave, and is made again in a moment: {detail}.");
+                (Reason::NotSent, NOT_SENT_PAUSE, text)
+            }
+            _ => return Ok(()),
+        };
+        let until = t0.checked_add(pause).unwrap_or(Timestamp::MAX);
+        match Duration::try_from(until.duration_since(self.now)) {
+            Ok(left) if !left.is_zero() => Err(self.wait(reason, text, left)),
             _ => Ok(()),
         }
     }

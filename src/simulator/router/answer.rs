@@ -97,8 +97,7 @@ pub(super) fn plain(answer: Answer, now: Timestamp) -> Response<Body> {
     let mut response =
         Response::new(answer.body.as_ref().map_or_else(Body::empty, |body| Body::from(body.to_string())));
     *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
-    let fixed = [("date", date), ("x-asr-simulator", "1".to_owned())];
+    let fixed = [("date", http_date(now)), ("x-asr-simulator", "1".to_owned())];
     let typed = answer.body.is_some().then(|| ("content-type", "application/json; charset=utf-8".to_owned()));
     let length = answer.body.is_none().then(|| ("content-length", "0".to_owned()));
     for (name, value) in answer.headers.into_iter().chain(fixed).chain(typed).chain(length) {
@@ -107,6 +106,11 @@ pub(super) fn plain(answer: Answer, now: Timestamp) -> Response<Body> {
         }
     }
     response
+}
+
+/// An instant as HTTP writes it.
+pub(super) fn http_date(instant: Timestamp) -> String {
+    instant.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 /// The response that stands for a dropped connection.

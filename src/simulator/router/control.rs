@@ -16,11 +16,13 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::super::fate::Fate;
 use super::super::faults::Fault;
 use super::super::item::Item;
 use super::super::recipe::RecipeSpec;
 use super::super::seed::{ItemSeed, Role, SeedState};
 use super::super::vault::Vault;
+use super::super::verb::Verb;
 use super::super::wire;
 use super::answer::{Answer, plain};
 use super::{Core, Simulator, actor, resources};
@@ -35,7 +37,7 @@ pub(super) fn routes() -> Router<Arc<Simulator>> {
         .route("/ledger", get(async |State(sim): Sim| reply(&sim, |core, _| Ok(json!(core.ledger.entries())))))
         .route("/requests", get(async |State(sim): Sim| reply(&sim, |core, _| Ok(json!(core.ledger.counts())))))
         .route("/actions", get(async |State(sim): Sim| reply(&sim, |core, _| Ok(json!(core.ledger.actions())))))
-        .route("/jobs", get(async |State(sim): Sim| reply(&sim, jobs)))
+        .route("/jobs", get(async |State(sim): Sim| reply(&sim, jobs)).post(change_job))
         .route("/items", get(async |State(sim): Sim| reply(&sim, items)).post(change_item))
         .route("/clock", get(read_clock).post(change_clock))
         .route("/faults", get(read_faults).post(install_fault).delete(clear_faults))
@@ -75,6 +77,28 @@ fn jobs(core: &mut Core, now: Timestamp) -> Reply {
         there.map(|job| wire::job::full(vault, job, behaviour, now)).collect()
     };
     Ok(json!(core.world.vaults.iter().flat_map(of).collect::<Vec<_>>()))
+}
+
+/// What becomes of the newest job of an item; null lets it go on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct JobChange {
+    item: String,
+    vault: Option<String>,
+    fate: Option<Fate>,
+}
+
+async fn change_job(State(simulator): Sim, body: Bytes) -> Response<Body> {
+    reply(&simulator, |core, now| {
+        let change: JobChange = parse(&body)?;
+        let (vault, index) = find_item(core, change.vault.as_deref(), &change.item)?;
+        let vault = &mut core.world.vaults[vault];
+        let uid = vault.items[index].uid;
+        let newest = vault.jobs.iter_mut().rfind(|job| job.item == uid && job.verb != Verb::EnableDr);
+        newest.ok_or_else(|| (404, format!("'{}' has no job", change.item)))?.meets(change.fate, now);
+        core.world.settle(now);
+        jobs(core, now)
+    })
 }
 
 fn items(core: &mut Core, now: Timestamp) -> Reply {

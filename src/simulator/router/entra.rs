@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::super::faults::{Effect, Target};
 use super::super::principal::{Denial, Proof};
-use super::Simulator;
 use super::answer::{Answer, plain};
+use super::{Simulator, altered};
 
 /// What Entra ID says when it refuses: HTTP status, OAuth error, AADSTS number, text.
 struct Refused(u16, &'static str, u32, String);
@@ -34,20 +34,25 @@ pub(super) async fn token(
         core.faults.meet(&Target { operation: "token", mutating: false, item: &[] })
     };
     let now = simulator.core().clock.now(simulator.uptime());
-    match fault.map(|fault| (fault.effect, fault)) {
-        Some((Effect::Refuse | Effect::ExecuteThenAnswer, fault)) => return plain(super::injected(&fault), now),
+    match fault.as_ref().map(|fault| (fault.effect, fault)) {
+        Some((Effect::Refuse | Effect::ExecuteThenAnswer, fault)) => {
+            return altered::sent(plain(altered::injected(fault, now), now), fault).await;
+        }
         Some((Effect::ResetBefore | Effect::ResetAfter, _)) => return super::dropped(now),
         Some((Effect::Delay | Effect::DelayAnswer, fault)) => {
             tokio::time::sleep(Duration::from_millis(fault.millis)).await;
         }
-        Some((Effect::Hold, _)) => {
+        Some((Effect::Hold | Effect::HoldBack, _)) => {
             released.changed().await.ok();
         }
-        Some((Effect::Garbage, fault)) => return super::garbage(&fault, now),
-        None => {}
+        Some((Effect::Garbage, fault)) => return altered::garbage(fault, now),
+        _ => {}
     }
     let answer = grant(&simulator, &tenant, &body).unwrap_or_else(|refused| refused_answer(&refused));
-    plain(answer, now)
+    match fault {
+        Some(fault) => altered::sent(plain(altered::merged(answer, &fault), now), &fault).await,
+        None => plain(answer, now),
+    }
 }
 
 fn grant(simulator: &Simulator, tenant: &str, body: &[u8]) -> Result<Answer, Refused> {

@@ -17,19 +17,19 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::answer::{Answer, Meta, dropped, plain, respond};
+use self::answer::{Answer, Meta, dropped, respond};
 use self::arm::Outcome;
 use self::path::Route;
 use super::clock::Clock;
-use super::faults::{Effect, Fault, Faults, Target};
+use super::faults::{CONNECTION, Effect, Fault, Faults, Target};
 use super::ledger::{Entry, Ledger};
 use super::principal::Directory;
 use super::ratelimit::RateLimiter;
 use super::seed::{Seed, SeedError};
-use super::wire::error::arm as arm_error;
 use super::world::World;
 
 mod actor;
+mod altered;
 mod answer;
 mod arm;
 mod control;
@@ -99,6 +99,12 @@ impl Simulator {
 
     fn uptime(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// Whether a fault cuts the connection that was just opened.
+    pub(super) fn cuts_connection(&self) -> bool {
+        let met = self.core().faults.meet(&Target { operation: CONNECTION, mutating: false, item: &[] });
+        met.is_some_and(|fault| fault.effect == Effect::ResetBefore)
     }
 }
 
@@ -205,13 +211,17 @@ async fn azure(State(simulator): State<Arc<Simulator>>, request: Request<Body>) 
 }
 
 async fn serve_request(simulator: &Simulator, mut incoming: Incoming) -> Response<Body> {
-    let released = simulator.releases.subscribe();
+    let mut released = simulator.releases.subscribe();
     let route = Route::parse(&incoming.method, &incoming.path);
     let fault = meet_fault(simulator, &incoming, route.as_ref());
-    if let Some(Fault { effect: Effect::Delay, millis, .. }) = fault {
-        tokio::time::sleep(Duration::from_millis(millis)).await;
-        incoming.uptime = simulator.uptime();
+    match &fault {
+        Some(Fault { effect: Effect::Delay, millis, .. }) => tokio::time::sleep(Duration::from_millis(*millis)).await,
+        Some(Fault { effect: Effect::HoldBack, .. }) => {
+            released.changed().await.ok();
+        }
+        _ => {}
     }
+    incoming.uptime = simulator.uptime();
     let told = execute(simulator, &incoming, route.as_ref(), fault.as_ref());
     send(simulator, fault, told, released).await
 }
@@ -221,24 +231,8 @@ fn meet_fault(simulator: &Simulator, incoming: &Incoming, route: Option<&Route>)
     core.ledger.count(operation(route));
     let names = arm::item_names(&core, incoming, route);
     let met = core.faults.meet(&Target { operation: operation(route), mutating: incoming.mutating(), item: &names });
-    met.or_else(|| otherwise::first_answer(&core, incoming, operation(route)))
-}
-
-/// The answer that a fault was told to give.
-fn injected(fault: &Fault) -> Answer {
-    let body = fault.body.clone().unwrap_or_else(|| arm_error(&fault.code, &fault.message));
-    let answer = Answer::gateway(fault.status, body);
-    match fault.retry_after {
-        Some(seconds) => answer.header("retry-after", seconds.to_string()),
-        None => answer,
-    }
-}
-
-/// 200 with the fault's text, which need be no JSON.
-fn garbage(fault: &Fault, now: Timestamp) -> Response<Body> {
-    let mut response = plain(Answer::ok(serde_json::Value::Null), now);
-    *response.body_mut() = Body::from(fault.text.clone());
-    response
+    let met = met.or_else(|| otherwise::first_answer(&core, incoming, operation(route)));
+    met.map(|fault| fault.about(&incoming.url()))
 }
 
 /// An answer, what its headers need, and its line in the ledger if it has one.
@@ -250,7 +244,7 @@ fn execute(simulator: &Simulator, incoming: &Incoming, route: Option<&Route>, fa
     let now = core.settled(simulator.uptime());
     let mut meta = meta(incoming, now);
     let outcome = match fault {
-        Some(fault) if !fault.effect.executes() => Outcome::refused(injected(fault), None),
+        Some(fault) if !fault.effect.executes() => Outcome::refused(altered::injected(fault, now), None),
         _ => arm::answer(&mut core, incoming, route, &mut meta),
     };
     let entry = incoming.entry(route, now);
@@ -284,7 +278,7 @@ async fn send(
 ) -> Response<Body> {
     let answer = match fault.as_ref().map(|fault| (fault.effect, fault)) {
         Some((Effect::ResetBefore | Effect::ResetAfter, _)) => return dropped(meta.now),
-        Some((Effect::ExecuteThenAnswer, fault)) => injected(fault),
+        Some((Effect::ExecuteThenAnswer, fault)) => altered::injected(fault, meta.now),
         Some((Effect::DelayAnswer, fault)) => {
             tokio::time::sleep(Duration::from_millis(fault.millis)).await;
             answer
@@ -295,12 +289,17 @@ async fn send(
         }
         Some((Effect::Garbage, fault)) => {
             told(simulator, seq, 200);
-            return garbage(fault, meta.now);
+            return altered::garbage(fault, meta.now);
         }
-        _ => answer,
+        Some((_, fault)) => altered::merged(answer, fault),
+        None => answer,
     };
     told(simulator, seq, answer.status);
-    respond(answer, &meta)
+    let response = respond(answer, &meta);
+    match fault {
+        Some(fault) => altered::sent(response, &fault).await,
+        None => response,
+    }
 }
 
 fn told(simulator: &Simulator, seq: Option<u64>, status: u16) {

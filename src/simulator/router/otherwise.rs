@@ -3,7 +3,7 @@
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderValue, Response};
 
-use super::super::faults::{Effect, Fault};
+use super::super::faults::{Effect, Fault, RetryAfter};
 use super::super::otherwise::LinkedAccess;
 use super::super::verb::Verb;
 use super::super::wire::error::arm;
@@ -29,19 +29,11 @@ pub(super) fn first_answer(core: &Core, incoming: &Incoming, operation: &str) ->
         (false, None) => Effect::ResetBefore,
     };
     Some(Fault {
-        operation: operation.to_owned(),
-        item: None,
-        nth: 1,
-        times: 1,
-        effect,
-        millis: 0,
         status: first.status.unwrap_or_default(),
-        body: None,
         code: "FirstAnswer".to_owned(),
         message: "The simulator was told to answer the first arrival of this verb so.".to_owned(),
-        retry_after: first.retry_after,
-        text: String::new(),
-        seen: 0,
+        retry_after: first.retry_after.map(|seconds| RetryAfter::Seconds(seconds.into())),
+        ..Fault::of(operation, effect)
     })
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::clock::later;
+use super::super::fate::Fate;
 use super::super::item::Item;
 use super::super::job::Job;
 use super::super::otherwise::OldPlace;
@@ -112,8 +113,11 @@ fn left<'a>(core: &Core, vault: &'a Vault) -> impl Iterator<Item = &'a Item> {
     vault.left.iter().filter(move |_| listed)
 }
 
-/// Whether the service has forgotten the job.
+/// Whether the service does not show the job, or no longer.
 fn forgotten(core: &Core, found: &Job, now: Timestamp) -> bool {
+    if found.fate == Some(Fate::Vanishes) {
+        return true;
+    }
     let after = core.world.behaviour.otherwise.jobs_forgotten_after_seconds;
     after.is_some_and(|seconds| later(found.ends, seconds) < now)
 }

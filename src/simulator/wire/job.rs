@@ -16,7 +16,7 @@ use super::{NEVER, precise, whole, whole_padded};
 /// The full job, as GET answers it.
 pub(crate) fn full(vault: &Vault, job: &Job, behaviour: &Behaviour, now: Timestamp) -> Value {
     let mut properties = summary(job, behaviour, now);
-    let tasks: Vec<Value> = job.tasks.iter().map(|entry| task(vault, entry, job, now)).collect();
+    let tasks: Vec<Value> = job.tasks.iter().map(|entry| task(vault, entry, job, job.told_at(now))).collect();
     let place = if job.failure.is_some() { behaviour.otherwise.errors_of_failed_jobs } else { ErrorPlace::Both };
     let tasks = if matches!(place, ErrorPlace::Both | ErrorPlace::Tasks) { tasks } else { without_errors(tasks) };
     let errors: Vec<Value> = job.errors(now).iter().map(|(task, error)| job_error(error, task, job)).collect();
@@ -63,8 +63,11 @@ pub(crate) fn operation_status(job: &Job, behaviour: &Behaviour, now: Timestamp)
     let waiting = !job.over(now) && job.polls <= behaviour.not_started_polls;
     let status = match phase {
         _ if waiting => "NotStarted",
+        Phase::NotStarted => "NotStarted",
         Phase::InProgress => "InProgress",
+        Phase::Suspended => "Suspended",
         Phase::Failed => "Failed",
+        Phase::Cancelled => "Cancelled",
         Phase::Partial if behaviour.partial_operation_status => "PartiallySucceeded",
         _ => "Succeeded",
     };
@@ -137,7 +140,7 @@ fn words<'a>(job: &Job, behaviour: &'a Behaviour, now: Timestamp) -> (&'a str, &
     if !job.over(now) {
         return (state, description);
     }
-    let word = if job.failure.is_some() { &otherwise.failed_word } else { &otherwise.succeeded_word };
+    let word = if job.fails() { &otherwise.failed_word } else { &otherwise.succeeded_word };
     (word.as_deref().unwrap_or(state), otherwise.ended_description.as_deref().unwrap_or(description))
 }
 
@@ -244,7 +247,7 @@ fn custom_details(vault: &Vault, job: &Job, now: Timestamp) -> Value {
     match job.verb {
         Verb::SwitchProtection => {
             let seen = seconds_between(job.started, now.min(job.ends));
-            let done = job.over(now) && job.failure.is_none();
+            let done = job.over(now) && !job.fails();
             let id = if done || seen >= 100.0 { job.details["newId"].clone() } else { Value::Null };
             fields.insert("newReplicationProtectedItemId".to_owned(), id);
         }

@@ -27,7 +27,7 @@ pub(crate) fn bend(properties: &mut Value, vault: &Vault, item: &Item, otherwise
         details["recoveryFabricObjectId"] = Value::Null;
     }
     if otherwise.lifecycle_changes && !details["lifecycleId"].is_null() {
-        let turns = ended(vault, item, Verb::SwitchProtection).filter(|job| job.failure.is_none()).count();
+        let turns = ended(vault, item, Verb::SwitchProtection).filter(|job| !job.fails()).count();
         if turns > 0 {
             details["lifecycleId"] = json!(guid(&["life", &item.lifecycle.to_string(), &turns.to_string()]));
         }
@@ -115,7 +115,7 @@ fn failover_time(properties: &mut Value, vault: &Vault, item: &Item, otherwise: 
         return;
     }
     const FIELD: &str = "lastSuccessfulFailoverTime";
-    let well = |verb| ended(vault, item, verb).filter(|job| job.failure.is_none()).last();
+    let well = |verb| ended(vault, item, verb).filter(|job| !job.fails()).last();
     let failover = well(Verb::UnplannedFailover);
     let (change, failed_over) = (well(Verb::ApplyRecoveryPoint), item.course.last_failover);
     match (otherwise.failover_time, failover) {

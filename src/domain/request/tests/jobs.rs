@@ -72,6 +72,40 @@ fn given_the_job_cannot_be_read_when_decided_then_it_is_followed_on() {
 }
 
 #[test]
+fn given_a_suspended_job_when_decided_then_the_person_it_waits_for_is_named() {
+    let suspended = Job { state_text: "Suspended/Suspended".into(), ..failover_job(Phase::Running) };
+    let decision = decide(&following(failover()), &with_job(item(), suspended));
+    assert_eq!(reason(&decision), Some(Reason::JobRunning));
+    let said = message(&decision);
+    assert!(said.contains("waits for a person") && said.contains("portal"), "{said}");
+}
+
+#[test]
+fn given_a_job_of_another_vm_when_it_was_named_for_this_call_then_it_is_followed_to_no_end() {
+    let own = |job: &mut Job| job.client_request_id = failover_job(Phase::Succeeded).client_request_id;
+    let foreign = |job: &mut Job| job.client_request_id = Some("6efffda2-64f5-478f-a250-b3a651d04f9c".into());
+    let target = |job: &mut Job| job.target = Some("db01".into());
+    let scenario = |job: &mut Job| job.scenario = Some("CommitFailover".into());
+    let table: [(&[&dyn Fn(&mut Job)], &str, Reason); 6] = [
+        (&[&own], "end", Reason::Succeeded),
+        (&[&own, &target], "end", Reason::Succeeded),
+        (&[&foreign], "end", Reason::Succeeded),
+        (&[&foreign, &target], "none", Reason::JobUnreadable),
+        (&[&foreign, &scenario], "none", Reason::JobUnreadable),
+        (&[&|job: &mut Job| job.client_request_id = None, &target], "end", Reason::Succeeded),
+    ];
+    for (changes, wanted, why) in table {
+        let mut job = failover_job(Phase::Succeeded);
+        changes.iter().for_each(|change| change(&mut job));
+        let (facts, azure) = (following(failover()), with_job(pending(), job));
+        let decision = decide(&facts, &azure);
+        assert_eq!(super::fixture::effect(&decision), wanted, "{azure:?}");
+        let said = if wanted == "end" { end(&facts, &azure).reason } else { reason(&decision).unwrap() };
+        assert_eq!(said, why, "{azure:?}");
+    }
+}
+
+#[test]
 fn given_the_failover_succeeded_when_the_item_lags_then_its_result_is_waited_for_but_not_for_ever() {
     let ended = failover_job(Phase::Succeeded);
     let with = |change: &dyn Fn(&mut Azure)| {

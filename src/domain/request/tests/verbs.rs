@@ -285,6 +285,18 @@ fn given_the_calls_that_never_left_when_decided_again_then_the_same_attempt_goes
 }
 
 #[test]
+fn given_a_call_that_did_not_leave_just_now_when_decided_again_then_its_cause_is_told_before_the_next_try() {
+    let mut record = held(Kind::FailoverRequest, not_sent());
+    record.intent.as_mut().unwrap().t0 = Some(now());
+    let facts = Facts { record: Some(record), ..facts(failover()) };
+    let decision = decide(&facts, &azure(item()));
+    assert_eq!((super::fixture::effect(&decision), reason(&decision)), ("none", Some(Reason::NotSent)));
+    assert!(message(&decision).contains("did not leave"), "{}", message(&decision));
+    let next = decision.next;
+    assert!(matches!(next, super::super::Next::After(after) if after.as_secs() <= 5), "{next:?}");
+}
+
+#[test]
 fn given_a_word_of_azure_in_another_case_when_decided_then_it_is_the_same_word() {
     let shouting = Item { allowed: words(&["UNPLANNEDFAILOVER"]), active: Some(Active::Primary), ..item() };
     assert_eq!(told(&facts(failover()), &azure(shouting)).0, "send");
