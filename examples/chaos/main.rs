@@ -1,0 +1,81 @@
+//! A million requests in a storm: how many calls Azure accepted twice, and how many requests were lost. Beside it, under
+//! the same storm, a control that posts without an intent and retries three times.
+//!
+//! ```text
+//! cargo run --release --example chaos -- --requests 1000000 [--seed S] [--output json]
+//! ```
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "an example that cannot go on stops")]
+
+#[path = "../../tests/simulation/world/mod.rs"]
+mod world;
+
+mod control;
+mod operator;
+mod tally;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use clap::{Parser, ValueEnum};
+
+use tally::Tally;
+use world::store::Shapes;
+
+/// What is run.
+#[derive(Parser)]
+struct Args {
+    /// Requests to apply, in worlds of 24 each.
+    #[arg(long, default_value_t = 10_000)]
+    requests: u64,
+    /// The seed of the first world; every further world has the next one.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How the result is written.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Threads, each with worlds of its own.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+fn main() {
+    let args = Args::parse();
+    let began = Instant::now();
+    let worlds = args.requests.div_ceil(operator::REQUESTS);
+    let tally = run(&args, worlds);
+    let seconds = began.elapsed().as_secs_f64();
+    match args.output {
+        Output::Text => println!("{}", tally.text(args.seed, seconds)),
+        Output::Json => println!("{:#}", tally.json(args.seed, seconds)),
+    }
+    std::process::exit(i32::from(!tally.holds()));
+}
+
+/// Runs all worlds, each once with the operator and once with the control.
+fn run(args: &Args, worlds: u64) -> Tally {
+    let shapes = Arc::new(Shapes::installed());
+    let (next, shapes, args) = (&AtomicU64::new(0), &shapes, &args);
+    let thread = move || {
+        let mut tally = Tally::default();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= worlds {
+                return tally;
+            }
+            let requests = operator::REQUESTS.min(args.requests - number * operator::REQUESTS);
+            operator::run(args.seed + number, requests, shapes, &mut tally);
+            control::run(args.seed + number, requests, shapes, &mut tally);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..args.threads.max(1)).map(|_| scope.spawn(thread)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).fold(Tally::default(), Tally::with)
+    })
+}

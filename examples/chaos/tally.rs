@@ -1,0 +1,126 @@
+//! What was counted, and how it is shown.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::world::judge::Standing;
+
+/// The counts of a run.
+#[derive(Default)]
+pub struct Tally {
+    /// Requests applied.
+    pub requests: u64,
+    /// Faults met, by class.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Calls that Azure accepted beyond what was asked for.
+    pub duplicates: u64,
+    /// Requests by how they ended.
+    pub ends: BTreeMap<Standing, u64>,
+    /// Requests left at OutcomeUnknown, by what was seen of their call.
+    pub unknown: BTreeMap<String, u64>,
+    /// Anything else that must not be.
+    pub violations: Vec<String>,
+    /// Calls beyond what was asked for, of the control.
+    pub control_duplicates: u64,
+    /// Requests of the control that ended without a call, or never.
+    pub control_lost: u64,
+    /// Faults that the control met.
+    pub control_faults: u64,
+}
+
+impl Tally {
+    /// Counts one request.
+    pub fn request(&mut self, standing: Standing, object: Option<&Value>) {
+        self.requests += 1;
+        *self.ends.entry(standing).or_default() += 1;
+        if standing == Standing::Unknown {
+            let operations = object.and_then(|object| object["status"]["operations"].as_array()).cloned();
+            let last = operations.and_then(|all| all.last().cloned()).unwrap_or_default();
+            *self.unknown.entry(cause(&last)).or_default() += 1;
+        }
+    }
+
+    /// Counts the faults of a world.
+    pub fn faults(&mut self, met: &BTreeMap<&'static str, u64>) {
+        met.iter().for_each(|(class, count)| *self.faults.entry(class).or_default() += count);
+    }
+
+    /// Both together.
+    pub fn with(mut self, other: Self) -> Self {
+        self.requests += other.requests;
+        self.faults(&other.faults);
+        self.duplicates += other.duplicates;
+        other.ends.iter().for_each(|(end, count)| *self.ends.entry(*end).or_default() += count);
+        other.unknown.into_iter().for_each(|(cause, count)| *self.unknown.entry(cause).or_default() += count);
+        self.violations.extend(other.violations);
+        self.control_duplicates += other.control_duplicates;
+        self.control_lost += other.control_lost;
+        self.control_faults += other.control_faults;
+        self
+    }
+
+    fn ended(&self, standing: Standing) -> u64 {
+        self.ends.get(&standing).copied().unwrap_or_default()
+    }
+
+    /// Requests that neither ended nor wait for a person.
+    pub fn lost(&self) -> u64 {
+        self.ended(Standing::Open) + self.ended(Standing::Gone)
+    }
+
+    /// Whether the promise was kept.
+    pub fn holds(&self) -> bool {
+        self.duplicates == 0 && self.lost() == 0 && self.violations.is_empty()
+    }
+
+    /// As JSON.
+    pub fn json(&self, seed: u64, seconds: f64) -> Value {
+        json!({
+            "seed": seed,
+            "requests": self.requests,
+            "faults": self.faults,
+            "acceptedDuplicates": self.duplicates,
+            "lostRequests": self.lost(),
+            "succeeded": self.ended(Standing::Succeeded),
+            "failed": self.ended(Standing::Failed),
+            "outcomeUnknown": {"total": self.ended(Standing::Unknown), "byCause": self.unknown},
+            "violations": self.violations,
+            "control": {
+                "acceptedDuplicates": self.control_duplicates,
+                "lostRequests": self.control_lost,
+                "faults": self.control_faults,
+            },
+            "wallSeconds": seconds,
+        })
+    }
+
+    /// As text.
+    pub fn text(&self, seed: u64, seconds: f64) -> String {
+        let list = |counts: Vec<(String, u64)>| {
+            counts.iter().map(|(name, count)| format!("  {count:>10}  {name}\n")).collect::<String>()
+        };
+        let faults = self.faults.iter().map(|(class, count)| ((*class).to_owned(), *count)).collect();
+        let unknown = self.unknown.iter().map(|(cause, count)| (cause.clone(), *count)).collect();
+        format!(
+            "{} requests from seed {seed} in {seconds:.0} s\n\nfaults\n{}\naccepted duplicates  {}\nlost requests        {}\nsucceeded            {}\nfailed               {}\nOutcomeUnknown       {}\n{}\nthe control, under the same storm: posts without an intent, retries three times\naccepted duplicates  {}\nlost requests        {}\n{}",
+            self.requests,
+            list(faults),
+            self.duplicates,
+            self.lost(),
+            self.ended(Standing::Succeeded),
+            self.ended(Standing::Failed),
+            self.ended(Standing::Unknown),
+            list(unknown),
+            self.control_duplicates,
+            self.control_lost,
+            self.violations.join("\n"),
+        )
+    }
+}
+
+/// What was seen of a call whose outcome nobody knows.
+fn cause(operation: &Value) -> String {
+    let message = operation["errors"][0]["message"].as_str().or(operation["state"].as_str());
+    message.unwrap_or("no operation shown").chars().take(80).collect()
+}

@@ -1,0 +1,213 @@
+//! The judge: what a world's ledger and objects say of the invariants. It knows what was asked and what Azure accepted,
+//! and nothing of the operator.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::manifest::{VALID_UNTIL, Verb};
+use super::replica::condition;
+use super::{NAMESPACE, World};
+
+/// One request that was applied, in every cluster where it was.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// What it asks for.
+    pub verb: Verb,
+    /// Its name.
+    pub name: String,
+    /// Which item.
+    pub item: usize,
+    /// Where.
+    pub clusters: Vec<usize>,
+}
+
+impl Asked {
+    /// One in the first cluster.
+    pub fn new(verb: Verb, name: &str, item: usize) -> Self {
+        Self { verb, name: name.to_owned(), item, clusters: vec![0] }
+    }
+}
+
+/// How a request stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Ready.
+    Succeeded,
+    /// Stalled, for good.
+    Failed,
+    /// Stalled, because nobody knows what came of its call: a person says.
+    Unknown,
+    /// On its way.
+    Open,
+    /// Its object is not there.
+    Gone,
+}
+
+/// How an object stands.
+pub fn standing(object: Option<&Value>) -> Standing {
+    let Some(object) = object else { return Standing::Gone };
+    match (condition(object, "Ready"), condition(object, "Stalled")) {
+        (("True", _), _) => Standing::Succeeded,
+        (_, ("True", "OutcomeUnknown")) => Standing::Unknown,
+        (_, ("True", _)) => Standing::Failed,
+        _ => Standing::Open,
+    }
+}
+
+/// Calls of the operator that Azure accepted: item and operation.
+pub fn accepted(ledger: &Value) -> Vec<(String, String)> {
+    let entries = ledger.as_array().cloned().unwrap_or_default();
+    let ours = entries.iter().filter(|entry| entry["accepted"] == true && entry["principal"] != "portal");
+    let text = |entry: &Value, field: &str| entry[field].as_str().unwrap_or_default().to_owned();
+    ours.map(|entry| (text(entry, "item").to_lowercase(), text(entry, "operation"))).collect()
+}
+
+/// Name space of the client request ids: a constant of the design, for all time.
+const IDS: uuid::Uuid = uuid::Uuid::from_u128(0x5f0c_2f3e_7d4b_5a86_9c1e_a53f_0e8d_41b7);
+
+const VAULT: &str = "/subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/rg-dr/providers/microsoft.recoveryservices/vaults/vault-dr";
+
+/// The ids under which a request may call, by the recipe of the design, and the step and use that each stands for.
+fn ids(request: &Asked) -> Vec<(String, String)> {
+    let uses = request.verb.steps().iter().flat_map(|step| (0..3).map(move |ordinal| (step, ordinal)));
+    let calls = uses.flat_map(|(step, ordinal)| (1..4).map(move |attempt| (step, ordinal, attempt)));
+    let id = |(step, ordinal, attempt): (&&str, u32, u32)| {
+        let (kind, name, item) = (request.verb.kind(), &request.name, request.item);
+        let text = format!("v1|{VAULT}|item-{item}|{kind}|{NAMESPACE}/{name}|{VALID_UNTIL}|{step}|{ordinal}|{attempt}");
+        (uuid::Uuid::new_v5(&IDS, text.as_bytes()).to_string(), format!("{step} {ordinal} of {name}"))
+    };
+    calls.map(id).collect()
+}
+
+/// I1, to the single use of a step: accepted calls whose id is nobody's, uses of a step with more than one, and calls
+/// that Azure was sent for a use of which it had accepted one, whatever it made of them.
+pub fn uses(asked: &[Asked], ledger: &Value) -> Vec<String> {
+    let known: BTreeMap<String, String> = asked.iter().flat_map(ids).collect();
+    let mut made: BTreeSet<&str> = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for entry in ledger.as_array().into_iter().flatten().filter(|entry| entry["principal"] != "portal") {
+        let (id, operation) = (entry["clientRequestId"].as_str().unwrap_or_default(), &entry["operation"]);
+        let Some(of) = known.get(id) else {
+            wrong.push(format!("I2: nobody asked for {operation} under {id}"));
+            continue;
+        };
+        if made.contains(of.as_str()) {
+            let became = if entry["accepted"] == true { "accepted" } else { "sent" };
+            wrong.push(format!("I1: {of} was {became} again"));
+        }
+        if entry["accepted"] == true {
+            made.insert(of);
+        }
+    }
+    wrong
+}
+
+/// I1: accepted calls beyond what was asked for, each counted: an item's operation is accepted at most as often as
+/// different requests asked for it.
+pub fn duplicates(asked: &[Asked], ledger: &Value) -> Vec<String> {
+    let mut allowed: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for request in asked {
+        for operation in request.verb.operations() {
+            *allowed.entry((format!("item-{}", request.item), operation)).or_default() += 1;
+        }
+    }
+    let mut made: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for call in accepted(ledger) {
+        *made.entry(call).or_default() += 1;
+    }
+    let beyond = made.iter().filter_map(|((item, operation), count)| {
+        let most = allowed.get(&(item.clone(), operation.as_str())).copied().unwrap_or_default();
+        (*count > most).then(|| format!("I1: {operation} of {item} was accepted {count} times, asked for {most} times"))
+    });
+    beyond.collect()
+}
+
+/// I9: pairs of jobs of one item that ran at the same time; those that somebody's call started, not what a job starts.
+fn overlaps(ledger: &Value, jobs: &Value) -> Vec<String> {
+    let calls = ledger.as_array().into_iter().flatten().filter(|entry| entry["accepted"] == true);
+    let started: BTreeMap<&str, &str> =
+        calls.filter_map(|entry| Some((entry["jobId"].as_str()?, entry["item"].as_str()?))).collect();
+    let mut by_item: BTreeMap<&str, Vec<(&str, &str, &str)>> = BTreeMap::new();
+    for job in jobs.as_array().into_iter().flatten() {
+        let properties = &job["properties"];
+        let text = |field: &str| properties[field].as_str().unwrap_or_default();
+        let end = properties["endTime"].as_str().unwrap_or("9999");
+        if let Some(item) = job["name"].as_str().and_then(|name| started.get(name)) {
+            by_item.entry(item).or_default().push((text("startTime"), end, text("scenarioName")));
+        }
+    }
+    let mut found = Vec::new();
+    for (item, mut jobs) in by_item {
+        jobs.sort_unstable();
+        let pairs = jobs.windows(2).filter(|pair| pair[1].0 < pair[0].1);
+        found.extend(pairs.map(|pair| format!("I9: {item}: {} and {} ran at the same time", pair[0].2, pair[1].2)));
+    }
+    found
+}
+
+/// Everything that is wrong with a world at its end, when nothing fails any more.
+pub async fn judge(world: &World, asked: &[Asked]) -> Vec<String> {
+    let ledger = world.azure.told("ledger").await;
+    let mut wrong = world.trace.violations();
+    wrong.extend(duplicates(asked, &ledger));
+    wrong.extend(uses(asked, &ledger));
+    wrong.extend(overlaps(&ledger, &world.azure.told("jobs").await));
+    for request in asked {
+        for cluster in &request.clusters {
+            let object = world.get(*cluster, request.verb.plural(), &request.name);
+            let standing = standing(object.as_deref());
+            if standing == Standing::Open {
+                let status = object.as_ref().map(|o| o["status"].clone()).unwrap_or_default();
+                wrong.push(format!("I14: {} in cluster {cluster} never ends: {status:#}", request.name));
+            }
+            if standing == Standing::Succeeded
+                && let Some(object) = &object
+            {
+                wrong.extend(unfounded(object, &ledger, request));
+            }
+        }
+    }
+    wrong
+}
+
+/// I16: a request that says that it succeeded, of which no call was accepted.
+fn unfounded(object: &Value, ledger: &Value, request: &Asked) -> Option<String> {
+    let (_, reason) = condition(object, "Ready");
+    if !matches!(reason, "Succeeded" | "SucceededWithWarning") {
+        return None;
+    }
+    let made = accepted(ledger);
+    let missing = request.verb.operations().iter().find(|operation| {
+        !made.iter().any(|(item, made)| *item == format!("item-{}", request.item) && made == *operation)
+    })?;
+    Some(format!("I16: {} says {reason}, and Azure accepted no {missing}", request.name))
+}
+
+/// I15: watches a cluster for requests that had ended and end otherwise, or go on. An object whose status a person took
+/// away, or that was made anew, begins anew.
+pub fn watch_ends(world: &std::sync::Arc<World>, cluster: usize) {
+    let (_, mut changes) = world.stores[cluster].watch();
+    let trace = std::sync::Arc::clone(&world.trace);
+    tokio::spawn(async move {
+        let mut ends: BTreeMap<String, Standing> = BTreeMap::new();
+        while let Some(change) = changes.recv().await {
+            if !Verb::ALL.iter().any(|verb| verb.plural() == change.plural) {
+                continue;
+            }
+            let uid = change.object["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+            let name = &change.object["metadata"]["name"];
+            let now = standing(Some(&change.object));
+            let wiped = change.object["status"]["observedGeneration"].as_i64().unwrap_or(-1) < 0;
+            let before = ends.get(&uid).copied();
+            if wiped || change.deleted {
+                ends.remove(&uid);
+            } else if let Some(before) = before.filter(|before| *before != now) {
+                trace.wrong(format!("I15: {name} had ended {before:?} and is now {now:?}"));
+                ends.remove(&uid);
+            } else if matches!(now, Standing::Succeeded | Standing::Failed) {
+                ends.insert(uid, now);
+            }
+        }
+    });
+}
