@@ -40,6 +40,8 @@ pub enum Act {
     CreateVm(u8),
     DeleteVault(u8),
     CreateVault(u8),
+    /// Of all statuses only what a RecoveryVault's says of ids is ever read.
+    LoseStatus,
     Rebind(u8),
     LoseClaim(u8),
     LoseRecord,
@@ -73,6 +75,7 @@ impl Act {
                 | CreateVm(_)
                 | DeleteVault(_)
                 | CreateVault(_)
+                | LoseStatus
                 | Rebind(_)
                 | LoseClaim(_)
                 | LoseRecord

@@ -3,7 +3,7 @@
 use super::run::{self, Row};
 use super::search::explore;
 use super::switch::Guards;
-use super::world::{Config, Faults, I1, I3, I9, I15, Times, World, names};
+use super::world::{Config, Faults, I1, I3, I9, I15, TARGET, Times, World, names};
 
 fn violations(row: Row, check_is_sending: bool) -> (u16, usize) {
     let config = Config { check_is_sending, ..row.config(Guards::ALL, run::mind()) };
@@ -77,4 +77,29 @@ fn the_lag_of_the_list_and_the_time_to_execution_share_the_wait() {
         assert_eq!(violations(of("the list lags as much as it may", lag), true).0, 0, "late {late}");
         assert!(violations(of("it lags one tick more", lag + 1), true).0 & I1 != 0, "late {late}");
     }
+}
+
+/// What Azure has no job for is known from the record and the claim alone, and what has one by its id alone.
+#[test]
+fn what_is_stored_is_needed() {
+    let lost = |name, world, faults| Row { name, world, faults: Faults { losses: 1, ..faults }, times: Times::REAL };
+    let none = Faults::CRASHES;
+    let denied = World { denies: true, calm_restore: true, ..FAILING };
+    assert_eq!(names(violations(lost("a record lost that knew of a refusal", denied, none), true).0), ["I15"]);
+    let said = World { people: true, calm_restore: true, ..FAILING };
+    assert_eq!(names(violations(lost("a record lost that knew a person's word", said, none), true).0), ["I15"]);
+    let silent = World { ids: false, calm_restore: true, ..FAILING };
+    assert_eq!(
+        names(violations(lost("a record lost, and jobs carry no ids", silent, none), true).0),
+        names(I1 | I3 | I15)
+    );
+    let faults = Faults { claims_lost: 1, rebinds: 1, ..none };
+    let row = Row {
+        name: "a claim lost, and another item bound",
+        world: World { refuses: true, ..FAILING },
+        faults,
+        times: Times::REAL,
+    };
+    let broken = violations(row, true).0;
+    assert!(broken & I1 != 0 && broken & TARGET != 0, "{:?}", names(broken));
 }

@@ -12,6 +12,8 @@ const ALL_OUTCOMES: World =
 const TWO_ALL: World = World { two: true, expires: false, ..ALL_OUTCOMES };
 const FAILING: World = World { jobs_fail: true, ..World::ONE };
 const CRASHES: Faults = Faults::CRASHES;
+const PORTAL: Faults = Faults { portal: 1, ..CRASHES };
+const LOSS: Faults = Faults { losses: 1, ..CRASHES };
 
 const fn row(name: &'static str, world: World, faults: Faults) -> Row {
     Row { name, world, faults, times: Times::REAL }
@@ -68,9 +70,12 @@ fn i08_no_call_in_the_wrong_direction_or_for_another_life_of_the_item() {
     hold(&[
         row("a failover, and a loop or half of one by somebody else", half, long),
         row("a reprotect, and a loop or half of one by somebody else", one(Asked::Reprotect, 2, half), long),
-        row("a failover, and a verb begun by somebody else", FAILING, Faults { portal: 1, ..CRASHES }),
+        row("a failover, and a verb begun by somebody else", FAILING, PORTAL),
         row("an item disabled and enabled anew", anew, long),
         row("the same, between a failover and its commit", one(Asked::Automatic, 0, anew), long),
+        row("a commit, and a verb begun by somebody else", one(Asked::Commit, 1, FAILING), PORTAL),
+        row("a change point, and a verb begun by somebody else", one(Asked::ChangePoint, 1, FAILING), PORTAL),
+        row("a reprotect, and a verb begun by somebody else", one(Asked::Reprotect, 1, FAILING), PORTAL),
     ]);
 }
 
@@ -96,13 +101,30 @@ fn i09_i12_two_change_points_of_one_item_and_two_owners_make_one_call_at_a_time(
 #[test]
 fn i07_i15_what_ended_stays_ended_whatever_is_deleted_and_created_again() {
     let denied = World { denies: true, ..FAILING };
+    let objects = |n| Faults { objects: n, ..CRASHES };
+    hold(&[
+        row("three deletions or creations of any object", denied, objects(3)),
+        row("two of them, of a failover with its commit", one(Asked::Automatic, 0, FAILING), objects(2)),
+        row("one of them, of two failovers", World { two: true, ..World::ONE }, objects(1)),
+        row("a ReplicatedVm bound to another item", denied, Faults { rebinds: 1, objects: 1, ..CRASHES }),
+        row("a loop by somebody else, after the end", World { whole: true, ..denied }, Faults { long: 1, ..CRASHES }),
+        row("a claim lost", FAILING, Faults { claims_lost: 1, ..CRASHES }),
+    ]);
+}
+
+#[test]
+fn i01_i07_a_record_that_is_lost_or_put_back_makes_no_second_call() {
     let calm = World { calm_restore: true, ..FAILING };
     hold(&[
-        row("three deletions or creations of any object", denied, Faults { objects: 3, ..CRASHES }),
-        row("a ReplicatedVm bound to another item", denied, Faults { rebinds: 1, objects: 1, ..CRASHES }),
-        row("a record lost", FAILING, Faults { losses: 1, ..CRASHES }),
-        row("a record put back while nothing is in flight", calm, Faults { restores: 1, ..CRASHES }),
-        row("a claim lost", FAILING, Faults { claims_lost: 1, ..CRASHES }),
+        row("no record at first", World { records: false, ..FAILING }, CRASHES),
+        row("a record lost", FAILING, LOSS),
+        row("lost, and its claim", FAILING, Faults { claims_lost: 1, ..LOSS }),
+        row("lost, with jobs that are stubs at first", World { stubs: true, expires: true, ..FAILING }, LOSS),
+        row("lost, of a change point", one(Asked::ChangePoint, 1, FAILING), LOSS),
+        row("lost, of a failover with its commit", one(Asked::Automatic, 0, FAILING), LOSS),
+        row("lost, of two failovers", World { two: true, ..World::ONE }, LOSS),
+        row("lost, and two deletions or creations", FAILING, Faults { objects: 2, ..LOSS }),
+        row("put back while nothing is in flight", calm, Faults { restores: 1, ..CRASHES }),
     ]);
 }
 
@@ -114,6 +136,15 @@ fn i14_people_release_what_nobody_can_know() {
         row("jobs without ids, never seen", World { adoption: 0, ..silent }, CRASHES),
         row("people, with ids", World { ids: true, stubs: true, ..silent }, CRASHES),
     ]);
+}
+
+/// The question of I14 can be answered with no.
+#[test]
+fn i14_a_job_that_never_says_whose_it_is_is_waited_for_without_an_end() {
+    let row = row("stubs that stay stubs", World { stubs: true, mute: true, ..FAILING }, CRASHES);
+    let found = row.explore(Guards::ALL, true, 0, run::mind());
+    println!("{}: {} of {} states without a way to an end", row.name, found.stuck, found.states);
+    assert!(found.stuck > 0 && found.stuck_at.is_some() && found.violations() == 0);
 }
 
 /// The search of this test and stateright's own see the same states.
@@ -129,19 +160,42 @@ fn stateright_s_own_search_finds_as_many_states_and_no_violation() {
 }
 
 #[test]
+#[ignore = "the product judges Cancel and a changed target before the quarantine of a new record is over"]
+fn i15_a_request_is_cancelled_only_where_nothing_can_have_been_sent() {
+    hold(&[row("a record lost in flight, then a cancellation", World { cancels: true, ..FAILING }, LOSS)]);
+}
+
+#[test]
+#[ignore = "the product judges Cancel and a changed target before the quarantine of a new record is over"]
+fn i15_a_target_counts_as_changed_only_where_nothing_can_have_been_sent() {
+    hold(&[row("a record lost in flight, then another binding", FAILING, Faults { rebinds: 1, ..LOSS })]);
+}
+
+#[test]
 #[ignore = "minutes: the same with more of everything at once"]
 fn all_invariants_in_larger_worlds() {
     let half = World { half: true, whole: true, expires: true, ..ALL_OUTCOMES };
+    let auto = one(Asked::Automatic, 0, World { denies: true, throttles: true, ..FAILING });
     hold(&[
         row("two failovers, pauses between all reads", World { fine: true, two: true, ..FAILING }, CRASHES),
-        row("two failovers, every outcome, two deletions or creations", TWO_ALL, Faults { objects: 2, ..CRASHES }),
-        row("a failover, a verb and a loop by somebody else", half, Faults { long: 1, portal: 1, ..CRASHES }),
+        row(
+            "two change points, one deletion or creation",
+            two(Asked::ChangePoint, Asked::ChangePoint, 1, FAILING),
+            Faults { objects: 1, ..CRASHES },
+        ),
+        row("four deletions or creations", FAILING, Faults { objects: 4, ..CRASHES }),
+        row(
+            "an item enabled anew, and two deletions or creations",
+            World { anew: true, ..FAILING },
+            Faults { long: 1, objects: 2, ..CRASHES },
+        ),
+        row("a failover, a verb and a loop by somebody else", half, Faults { long: 1, ..PORTAL }),
+        row("a failover with its commit, a verb by somebody else", auto, PORTAL),
         row(
             "a failover with its commit, and a reprotect, every outcome",
             two(Asked::Automatic, Asked::Reprotect, 0, TWO_ALL),
             CRASHES,
         ),
-        row("five deletions or creations", FAILING, Faults { objects: 5, ..CRASHES }),
         row(
             "two requests, people, and jobs without ids",
             World { ids: false, people: true, cancels: true, ..TWO_ALL },

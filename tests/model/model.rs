@@ -92,7 +92,7 @@ impl Config {
                     to.push(Act::JobFails(at));
                 }
             }
-            if job.phase != Phase::None && !job.told {
+            if job.phase != Phase::None && !job.told && !self.world.mute {
                 to.push(Act::JobTells(at));
             }
         }
@@ -125,6 +125,9 @@ impl Config {
             if self.world.expires && !s.expired[i] {
                 to.push(Act::Expire(r));
             }
+        }
+        if s.left.objects > 0 && s.adoption > 0 {
+            to.push(Act::LoseStatus);
         }
         if self.world.people {
             self.says(s, mind, to);
@@ -261,6 +264,7 @@ impl Config {
             CreateVm(r) => s.vm[usize::from(r)] = 1,
             DeleteVault(r) => s.vault[usize::from(r)] = false,
             CreateVault(r) => s.vault[usize::from(r)] = true,
+            LoseStatus => s.adoption = 0,
             Rebind(r) => s.vm[usize::from(r)] = 2,
             LoseClaim(r) => s.claim[0][usize::from(r)] = 0,
             Snapshot => s.snap = Some((s.rec[0], [s.rep[0].mine, s.rep[1].mine])),
@@ -282,7 +286,9 @@ impl Config {
             _ => {}
         }
         match act {
-            Delete(_) | Create(..) | DeleteVm(_) | CreateVm(_) | DeleteVault(_) | CreateVault(_) => s.left.objects -= 1,
+            Delete(_) | Create(..) | DeleteVm(_) | CreateVm(_) | DeleteVault(_) | CreateVault(_) | LoseStatus => {
+                s.left.objects -= 1
+            }
             Rebind(_) => s.left.rebinds -= 1,
             LoseClaim(_) => s.left.claims_lost -= 1,
             LoseRecord => s.left.losses -= 1,

@@ -60,6 +60,7 @@ pub fn begin(c: &Config, s: &State, mind: &mut Mind, k: u8, r: u8) -> Start {
 pub fn read_record(c: &Config, s: &State, mind: &mut Mind, rep: Rep) -> Rep {
     let rec = s.rec[usize::from(rep.place)];
     let young = c.guards.quarantine && rec.young > 0;
+    let rep = Rep { stale: false, ..rep };
     let (facts, need) = mind.stage(code::Facts { rec: rec.id, young, ..mind.code(rep.facts) });
     let idle = Rep { look: rep.look, list: rep.list, ..Rep::default() };
     let read = match need {
@@ -72,7 +73,7 @@ pub fn read_record(c: &Config, s: &State, mind: &mut Mind, rep: Rep) -> Rep {
         Need::Verify => s.vault[usize::from(rep.r)],
         Need::Follow(_) | Need::Resolve => s.vault[0] || s.vault[1],
     };
-    if read { Rep { pc: Pc::Facts, facts, stale: false, ..rep } } else { idle }
+    if read { Rep { pc: Pc::Facts, facts, ..rep } } else { idle }
 }
 
 /// What Azure says to a pass that follows or resolves; also what is then known of ids.

@@ -226,6 +226,8 @@ pub struct World {
     pub ids: bool,
     /// A job is a stub at first.
     pub stubs: bool,
+    /// A stub stays one.
+    pub mute: bool,
     /// A 409 may come although the call was executed.
     pub lies: bool,
     pub jobs_fail: bool,
@@ -295,6 +297,7 @@ impl World {
         refuses: false,
         ids: true,
         stubs: false,
+        mute: false,
         lies: false,
         jobs_fail: false,
         throttles: false,
