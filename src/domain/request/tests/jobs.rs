@@ -99,7 +99,7 @@ fn given_a_job_of_another_vm_when_it_was_named_for_this_call_then_it_is_followed
         changes.iter().for_each(|change| change(&mut job));
         let (facts, azure) = (following(failover()), with_job(pending(), job));
         let decision = decide(&facts, &azure);
-        assert_eq!(super::fixture::effect(&decision), wanted, "{azure:?}");
+        assert_eq!(super::told::effect(&decision), wanted, "{azure:?}");
         let said = if wanted == "end" { end(&facts, &azure).reason } else { reason(&decision).unwrap() };
         assert_eq!(said, why, "{azure:?}");
     }

@@ -290,7 +290,7 @@ fn given_a_call_that_did_not_leave_just_now_when_decided_again_then_its_cause_is
     record.intent.as_mut().unwrap().t0 = Some(now());
     let facts = Facts { record: Some(record), ..facts(failover()) };
     let decision = decide(&facts, &azure(item()));
-    assert_eq!((super::fixture::effect(&decision), reason(&decision)), ("none", Some(Reason::NotSent)));
+    assert_eq!((super::told::effect(&decision), reason(&decision)), ("none", Some(Reason::NotSent)));
     assert!(message(&decision).contains("did not leave"), "{}", message(&decision));
     let next = decision.next;
     assert!(matches!(next, super::super::Next::After(after) if after.as_secs() <= 5), "{next:?}");
