@@ -13,6 +13,7 @@ use super::ids::{ItemPath, JobId, VaultId, check_resource};
 use super::model::{
     self, Container, Fabric, Job, NetworkInterface, ProtectedItem, RecoveryPoint, Vault, VirtualMachine,
 };
+use super::pace::{Counted, Pace};
 use super::read::{Fetched, Listed, malformed};
 use super::record::Witness;
 use super::token::{TokenError, TokenSource};
@@ -44,6 +45,7 @@ struct Inner {
     http: Client,
     limits: Limits,
     witness: Option<Arc<dyn Witness>>,
+    pace: Pace,
 }
 
 impl AsrClient {
@@ -85,7 +87,7 @@ impl AsrClient {
             .connect_timeout(limits.connect)
             .build()
             .map_err(|error| EndpointError::Tls(transport::describe(error)))?;
-        Ok(Self(Arc::new(Inner { endpoint, tokens, http, limits, witness })))
+        Ok(Self(Arc::new(Inner { endpoint, tokens, http, limits, witness, pace: Pace::new() })))
     }
 
     /// Makes sure that a token is at hand, so that a send does not spend its window on one.
@@ -94,6 +96,11 @@ impl AsrClient {
     /// When none could be had.
     pub async fn warm_token(&self) -> Result<(), TokenError> {
         self.0.tokens.warm().await
+    }
+
+    /// What was answered since this was last asked, and what ARM said is left.
+    pub fn counted(&self) -> Counted {
+        self.0.pace.take()
     }
 
     /// Forgets the token in use, after a send was answered [`Sent::Unauthorized`](super::Sent::Unauthorized).
@@ -237,6 +244,10 @@ impl AsrClient {
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.0.endpoint
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.pace
     }
 
     pub(crate) fn tokens(&self) -> &TokenSource {

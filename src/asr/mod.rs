@@ -14,6 +14,7 @@ mod headers;
 mod ids;
 pub mod model;
 mod mutate;
+mod pace;
 mod read;
 pub mod record;
 mod redact;
@@ -32,6 +33,7 @@ pub use model::{
     PlacedResource, ProtectedItem, RecoveryPoint, Subnet, Task, Vault, VirtualMachine,
 };
 pub use mutate::{ClientRequestId, Mutation, SendWindow, Sent};
+pub use pace::Counted;
 pub use switch::SwitchProtection;
 pub use token::{AssertionSource, Identity, TokenError, TokenSource};
 pub use transport::Limits;

@@ -139,6 +139,7 @@ impl AsrClient {
             let response = self.http().get(url.clone()).headers(headers).send().await;
             let response = response.map_err(|error| Try::Again(transport::describe(error)))?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            self.pace().read(&headers);
             match transport::body(response, most).await {
                 Ok(body) => {
                     if let Some(witness) = self.witness() {

@@ -45,6 +45,7 @@ impl AsrClient {
         match client {
             Ok(client) => match exchange(&client, request, keeper, window, deadline).await {
                 Ok(response) => {
+                    self.pace().written(response.headers());
                     let response = self.shown(mutation, response, deadline).await;
                     classify(response, deadline, limits.body_bytes).await
                 }

@@ -1,12 +1,14 @@
 //! What every reconcile is given: clients, caches, the vaults being observed, and how to wake others.
 
 use super::events::Reporter;
+use super::meter::Meters;
 use super::records::Records;
 use super::replicas::Replicas;
 use super::stores::Stores;
 use super::vaults::Vaults;
 use super::wake::Wake;
 use crate::asr::Endpoint;
+use crate::domain::budget::Allowance;
 use crate::domain::observed::Limits;
 use crate::telemetry::Metrics;
 use kube::Client;
@@ -25,6 +27,8 @@ pub struct Settings {
     pub operator_namespace: String,
     /// Limits of the protocol.
     pub limits: Limits,
+    /// What a vault's provider is taken to allow an identity.
+    pub allowance: Allowance,
     /// The detail of a running job is read at most this often.
     pub task_detail_every: Duration,
     /// Namespaces that may use the pod's own managed identity.
@@ -50,6 +54,8 @@ pub struct Context {
     pub stores: Arc<Stores>,
     /// The vaults being observed.
     pub vaults: Arc<Vaults>,
+    /// What is left to their identities.
+    pub meters: Arc<Meters>,
     /// Status writes and events.
     pub reporter: Reporter,
     /// Counters.

@@ -8,6 +8,7 @@ mod credentials;
 mod events;
 mod item_record;
 mod kinds;
+mod meter;
 mod observer;
 mod records;
 mod recovery_vault;

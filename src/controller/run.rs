@@ -3,6 +3,7 @@
 use super::context::{Context, IntentAges, Settings};
 use super::events::Reporter;
 use super::kinds::RequestWatch;
+use super::meter::Meters;
 use super::records::Records;
 use super::replicas::{self, Replicas};
 use super::runner::{Pass, Reported, Watched, watch};
@@ -90,6 +91,7 @@ impl Operator {
             records: Records::new(careful.clone(), &self.settings.operator_namespace),
             stores: Arc::new(watched.stores()),
             vaults: Arc::new(Vaults::default()),
+            meters: Arc::new(Meters::new(self.settings.allowance)),
             reporter: Reporter::new(kube.clone(), Arc::clone(&metrics)),
             endpoint: Arc::new(self.endpoint),
             wake: Wake::default(),

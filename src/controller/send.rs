@@ -49,10 +49,15 @@ pub(super) async fn send(
     if began.elapsed() > SEND_WINDOW {
         return Ok(());
     }
+    // Another pass may have taken the last one since this one looked.
+    if !handle.meter.take_write() {
+        return Ok(());
+    }
     let window = Window(Moment::now());
     let Some(open) = write_intent(ctx, held, &record).await? else { return Ok(()) };
     let calling = Moment::now();
     let sent = call_once(handle, &mutation, &id, &window).await;
+    handle.noted_call(&sent);
     let call_us = u64::try_from(calling.elapsed().as_micros()).unwrap_or(u64::MAX);
     let outcome = outcome(sent);
     ctx.metrics.call(step.as_str(), label(&outcome));
