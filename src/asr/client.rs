@@ -14,6 +14,7 @@ use super::model::{
     self, Container, Fabric, Job, NetworkInterface, ProtectedItem, RecoveryPoint, Vault, VirtualMachine,
 };
 use super::network::Network;
+use super::pace::{Counted, Pace};
 use super::read::{Fetched, Listed, malformed};
 use super::record::Witness;
 use super::token::{TokenError, TokenSource};
@@ -45,6 +46,7 @@ struct Inner {
     carrier: Arc<dyn Carrier>,
     limits: Limits,
     witness: Option<Arc<dyn Witness>>,
+    pace: Pace,
 }
 
 impl AsrClient {
@@ -86,7 +88,7 @@ impl AsrClient {
             Some(carrier) => carrier,
             None => Arc::new(Network::new(&endpoint, &limits)?),
         };
-        Ok(Self(Arc::new(Inner { endpoint, tokens, carrier, limits, witness })))
+        Ok(Self(Arc::new(Inner { endpoint, tokens, carrier, limits, witness, pace: Pace::new() })))
     }
 
     /// Makes sure that a token is at hand, so that a send does not spend its window on one.
@@ -95,6 +97,11 @@ impl AsrClient {
     /// When none could be had.
     pub async fn warm_token(&self) -> Result<(), TokenError> {
         self.0.tokens.warm().await
+    }
+
+    /// What was answered since this was last asked, and what ARM said is left.
+    pub fn counted(&self) -> Counted {
+        self.0.pace.take()
     }
 
     /// Forgets the token in use, after a send was answered [`Sent::Unauthorized`](super::Sent::Unauthorized).
@@ -238,6 +245,10 @@ impl AsrClient {
 
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.0.endpoint
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.pace
     }
 
     pub(crate) fn tokens(&self) -> &TokenSource {

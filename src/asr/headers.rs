@@ -29,6 +29,11 @@ pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
     texts(headers, "date").find_map(http_date)
 }
 
+/// How many calls of a kind ARM has left for this identity, by the header of that name.
+pub(crate) fn calls_left(headers: &HeaderMap, name: &'static str) -> Option<u32> {
+    texts(headers, name).find_map(|text| text.trim().parse().ok())
+}
+
 /// How long the server asks to be left alone: 1 to 600 s, 30 s when it does not say.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Duration {
     asked_wait(headers).unwrap_or(USUAL_WAIT)
@@ -106,6 +111,15 @@ mod tests {
         let at = date(&headers(&[("date", "Mon, 16 Jan 2023 09:27:19 GMT")])).unwrap();
         assert_eq!(at.to_string(), "2023-01-16T09:27:19Z");
         assert_eq!(date(&headers(&[("date", "yesterday")])), None);
+    }
+
+    #[test]
+    fn the_calls_left_are_read_or_not_known() {
+        let name = "x-ms-ratelimit-remaining-subscription-reads";
+        for (value, left) in [("249", Some(249)), (" 0 ", Some(0)), ("-1", None), ("many", None), ("", None)] {
+            assert_eq!(calls_left(&headers(&[(name, value)]), name), left, "{value}");
+        }
+        assert_eq!(calls_left(&headers(&[]), name), None);
     }
 
     #[test]

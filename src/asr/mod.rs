@@ -16,6 +16,7 @@ mod ids;
 pub mod model;
 mod mutate;
 mod network;
+mod pace;
 mod read;
 pub mod record;
 mod redact;
@@ -35,6 +36,7 @@ pub use model::{
     PlacedResource, ProtectedItem, RecoveryPoint, Subnet, Task, Vault, VirtualMachine,
 };
 pub use mutate::{ClientRequestId, Mutation, SendWindow, Sent};
+pub use pace::Counted;
 pub use switch::SwitchProtection;
 pub use token::{AssertionSource, Identity, TokenError, TokenSource};
 pub use transport::Limits;

@@ -140,6 +140,7 @@ impl AsrClient {
             *request.headers_mut() = headers;
             let response = self.carrier().carry(request).await.map_err(|lost| Try::Again(lost.why))?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
+            self.pace().read(&headers);
             match transport::body(response, most).await {
                 Ok(body) => {
                     if let Some(witness) = self.witness() {

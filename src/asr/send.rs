@@ -27,6 +27,7 @@ impl AsrClient {
         };
         match self.carrier().carry_once(request, window, deadline).await {
             Ok(response) => {
+                self.pace().written(response.headers());
                 let response = self.shown(mutation, response, deadline).await;
                 classify(response, deadline, self.limits().body_bytes).await
             }

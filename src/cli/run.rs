@@ -2,6 +2,7 @@
 
 use super::azure::{AzureArgs, AzureArgsError};
 use crate::controller::{Operator, RunError, Settings};
+use crate::domain::budget::Allowance;
 use crate::domain::observed::Limits;
 use crate::telemetry;
 use clap::Args;
@@ -49,6 +50,13 @@ pub struct RunArgs {
     /// may be applied right behind it, as tools apply files in their own order.
     #[arg(long, default_value_t = 60)]
     pub early_grace: u64,
+    /// Mutating calls in a minute that one identity makes on one vault at most, further ones wait; 0 is without limit.
+    #[arg(long, default_value_t = 200)]
+    pub provider_writes_per_minute: u32,
+    /// Reads in an hour that one identity makes of one vault. Near it, lists and details are read less often; what a verb
+    /// has to know is read all the same. 0 is without limit.
+    #[arg(long, default_value_t = 10_000)]
+    pub provider_reads_per_hour: u32,
     /// Seconds between two reads of a running job's tasks.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     pub task_detail_every: u64,
@@ -89,6 +97,10 @@ impl RunArgs {
                 max_validity: Duration::from_secs(self.max_validity),
                 retry_unknown: self.retry_unknown,
                 early_grace: Duration::from_secs(self.early_grace),
+            },
+            allowance: Allowance {
+                writes_per_minute: self.provider_writes_per_minute,
+                reads_per_hour: self.provider_reads_per_hour,
             },
             task_detail_every: Duration::from_secs(self.task_detail_every),
             managed_identity_namespaces: self.managed_identity_namespaces.clone(),

@@ -4,6 +4,7 @@ use super::convert::azure::unreadable;
 use super::vaults::VaultHandle;
 use crate::asr::{Answer, ContainerMapping, PlacedResource, ReadError, VirtualMachine};
 use crate::domain::around::{Around, Egress, Lock, Machine, Mapping, Resource, Wanted};
+use crate::domain::budget::Purpose;
 use crate::domain::ids::same;
 use crate::domain::item::{Item, region};
 use crate::domain::observed::Reading;
@@ -13,14 +14,14 @@ pub(super) async fn around(handle: &VaultHandle, item: &Item, wanted: &Wanted) -
     let client = &handle.client;
     let group = wanted.resource_group.as_deref();
     let (running, old_vm, mappings, policies, resource_group, locks, cache_account, network) = tokio::join!(
-        maybe(wanted.running_vm.as_deref(), async |id| client.virtual_machine(id).await),
-        maybe(wanted.old_vm.as_deref(), async |id| client.virtual_machine(id).await),
-        maybe(wanted.container.as_deref(), async |id| client.container_mappings(id).await),
+        maybe(handle, wanted.running_vm.as_deref(), async |id| client.virtual_machine(id).await),
+        maybe(handle, wanted.old_vm.as_deref(), async |id| client.virtual_machine(id).await),
+        maybe(handle, wanted.container.as_deref(), async |id| client.container_mappings(id).await),
         client.policies(&handle.vault),
-        maybe(group, async |id| client.resource_group(id).await),
-        maybe(group, async |id| client.locks(id).await),
-        maybe(wanted.cache_account.as_deref(), async |id| client.storage_account(id).await),
-        maybe(wanted.network.as_deref(), async |id| client.virtual_network(id).await),
+        maybe(handle, group, async |id| client.resource_group(id).await),
+        maybe(handle, group, async |id| client.locks(id).await),
+        maybe(handle, wanted.cache_account.as_deref(), async |id| client.storage_account(id).await),
+        maybe(handle, wanted.network.as_deref(), async |id| client.virtual_network(id).await),
     );
     let egress = match &running {
         Some(Ok(vm)) => egress(handle, &vm.body).await,
@@ -34,7 +35,7 @@ pub(super) async fn around(handle: &VaultHandle, item: &Item, wanted: &Wanted) -
         running_vm: running.map(|answer| reading(answer, machine, "the VM that runs now")),
         old_vm: old_vm.map(|answer| reading(answer, |vm| Resource { id: vm.id, location: vm.location }, "the old VM")),
         mappings: mappings.map(|answer| reading(answer, mappings_from, "the container mappings")),
-        policies: Some(reading(policies, policy_ids, "the policies")),
+        policies: Some(reading(handle.noted(Purpose::Verb, policies), policy_ids, "the policies")),
         resource_group: resource_group.map(|answer| reading(answer, placed, "the resource group")),
         locks: locks.map(|answer| reading(answer, locked, "locks")),
         cache_account: cache_account.map(|answer| reading(answer, placed, "the cache account")),
@@ -46,11 +47,12 @@ pub(super) async fn around(handle: &VaultHandle, item: &Item, wanted: &Wanted) -
 
 /// Reads by an id, where there is one.
 async fn maybe<T>(
+    handle: &VaultHandle,
     id: Option<&str>,
     read: impl AsyncFnOnce(&str) -> Result<Answer<T>, ReadError>,
 ) -> Option<Result<Answer<T>, ReadError>> {
     match id {
-        Some(id) => Some(read(id).await),
+        Some(id) => Some(handle.noted(Purpose::Verb, read(id).await)),
         None => None,
     }
 }
@@ -85,12 +87,12 @@ pub fn mappings_from(wire: Vec<ContainerMapping>) -> Vec<Mapping> {
 /// The way out of a VM: by the subnet of its first network interface.
 async fn egress(handle: &VaultHandle, vm: &VirtualMachine) -> Option<Reading<Egress>> {
     let nic = vm.network_interface_ids().first().copied()?;
-    let interface = match handle.client.network_interface(nic).await {
+    let interface = match handle.noted(Purpose::Verb, handle.client.network_interface(nic).await) {
         Ok(answer) => answer.body,
         Err(error) => return Some(unreadable(&error, "the VM's network interface")),
     };
     let subnet = interface.ip_configurations.iter().find_map(|config| config.subnet_id())?;
-    let answer = handle.client.subnet(subnet).await;
+    let answer = handle.noted(Purpose::Verb, handle.client.subnet(subnet).await);
     let from = |subnet: crate::asr::Subnet| Egress { way_out: subnet.has_way_out(), subnet_id: subnet.id };
     Some(reading(answer, from, "the VM's subnet"))
 }

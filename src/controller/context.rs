@@ -2,12 +2,14 @@
 
 use super::events::Reporter;
 use super::machine::{Machine, Moment};
+use super::meter::Meters;
 use super::records::Records;
 use super::replicas::Replicas;
 use super::stores::Stores;
 use super::vaults::Vaults;
 use super::wake::Wake;
 use crate::asr::Endpoint;
+use crate::domain::budget::Allowance;
 use crate::domain::observed::Limits;
 use crate::telemetry::Metrics;
 use kube::Client;
@@ -24,6 +26,8 @@ pub struct Settings {
     pub operator_namespace: String,
     /// Limits of the protocol.
     pub limits: Limits,
+    /// What a vault's provider is taken to allow an identity.
+    pub allowance: Allowance,
     /// The detail of a running job is read at most this often.
     pub task_detail_every: Duration,
     /// Namespaces that may use the pod's own managed identity.
@@ -49,6 +53,8 @@ pub struct Context {
     pub stores: Arc<Stores>,
     /// The vaults being observed.
     pub vaults: Arc<Vaults>,
+    /// What is left to their identities.
+    pub meters: Arc<Meters>,
     /// Status writes and events.
     pub reporter: Reporter,
     /// Counters.
@@ -86,6 +92,7 @@ impl Context {
             records: Records::new(around.careful, &settings.operator_namespace),
             stores: Arc::new(stores),
             vaults: Arc::new(Vaults::default()),
+            meters: Arc::new(Meters::new(settings.allowance, Arc::clone(&around.machine))),
             reporter: Reporter::new(around.kube.clone(), Arc::clone(&around.metrics)),
             endpoint: Arc::new(around.endpoint),
             replicas: Arc::new(around.replicas),

@@ -9,6 +9,7 @@ mod events;
 mod item_record;
 mod kinds;
 pub mod machine;
+mod meter;
 mod observer;
 pub mod passes;
 mod records;

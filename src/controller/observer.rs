@@ -9,6 +9,7 @@ use super::vaults::VaultHandle;
 use super::wake::Sleeper;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::backoff::{Class, delay};
+use crate::domain::budget::Purpose;
 use crate::domain::observed::{Reading, changed};
 use kube::ResourceExt;
 use std::collections::BTreeSet;
@@ -57,8 +58,10 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
             () = handle.follow_changed.notified() => {}
             () = tokio::time::sleep_until(jobs_due.min(items_due)) => {
                 if active && Instant::now() >= jobs_due {
-                    jobs(&ctx, &handle).await;
-                    next_jobs = None;
+                    next_jobs = handle.put_off(Purpose::JobList).map(|wait| Instant::now() + wait);
+                    if next_jobs.is_none() {
+                        jobs(&ctx, &handle).await;
+                    }
                 }
             }
         }
@@ -75,8 +78,14 @@ fn exists(ctx: &Context, handle: &VaultHandle) -> bool {
 /// whose item has changed.
 async fn items(ctx: &Context, handle: &VaultHandle, poll: Poll, failures: &mut u32, kicked: bool) -> Duration {
     let first = handle.items().is_none();
+    // Without a first list no verb can be carried out.
+    let purpose = if first { Purpose::Verb } else { Purpose::ItemList };
+    if let Some(wait) = handle.put_off(purpose) {
+        tracing::info!(vault = %handle.vault, wait_s = wait.as_secs(), "few calls are left to this identity: the list of items is put off");
+        return wait;
+    }
     let before = if kicked { handle.items() } else { None };
-    let reading = handle.list_items().await;
+    let reading = handle.list_items(purpose).await;
     let changed =
         before.as_ref().and_then(Reading::known).zip(reading.known()).and_then(|(before, now)| changed(before, now));
     wake(ctx, handle, changed.as_ref());
@@ -107,7 +116,7 @@ const fn floor(class: Class) -> Duration {
 
 /// Lists the jobs and wakes those who follow one.
 async fn jobs(ctx: &Context, handle: &VaultHandle) {
-    drop(handle.fresh_jobs().await);
+    drop(handle.fresh_jobs(Purpose::JobList).await);
     for key in handle.followers() {
         ctx.wake.up(Sleeper::Request(key));
     }

@@ -8,8 +8,8 @@ use super::observer::{self, Poll};
 use super::request::PassError;
 use super::share;
 use super::stores::one;
-use super::vaults::{VaultHandle, VaultKey};
-use crate::api::v1alpha1::{Adoption, AdoptionState, RecoveryVault, RecoveryVaultStatus, parse_duration};
+use super::vaults::{Seen, VaultHandle, VaultKey};
+use crate::api::v1alpha1::{Adoption, AdoptionState, Identity, RecoveryVault, RecoveryVaultStatus, parse_duration};
 use crate::asr::VaultId;
 use crate::domain::Reason;
 use crate::domain::backoff::Class;
@@ -80,7 +80,9 @@ async fn ensure_observed(
     {
         return Ok(Ok(handle));
     }
-    let handle = Arc::new(VaultHandle::new(key, vault, client, fingerprint, Arc::clone(&ctx.machine)));
+    let meter = ctx.meters.of(&vault.to_string(), &identity(&spec.identity));
+    let seen = Seen { client, meter, machine: Arc::clone(&ctx.machine) };
+    let handle = Arc::new(VaultHandle::new(key, vault, seen, fingerprint));
     ctx.vaults.put(Arc::clone(&handle));
     ctx.metrics.vaults(ctx.vaults.len());
     if spec.suspend {
@@ -93,13 +95,18 @@ async fn ensure_observed(
     Ok(Ok(handle))
 }
 
+/// Who it is to Azure.
+fn identity(spec: &Identity) -> String {
+    format!("{:?}/{:?}/{:?}", spec.identity_type, spec.tenant_id, spec.client_id)
+}
+
 fn poll(object: &RecoveryVault) -> Poll {
     let or = |text: &str, seconds| parse_duration(text).unwrap_or(Duration::from_secs(seconds));
     Poll { idle: or(&object.spec.poll.idle, 60), active: or(&object.spec.poll.active, 10) }
 }
 
 fn facts(object: &RecoveryVault, handle: &VaultHandle) -> VaultFacts {
-    let items = handle.items().map(|reading| match reading {
+    let items = handle.last_list().map(|reading| match reading {
         Reading::Known(items) => Reading::Known(items.len()),
         Reading::Absent => Reading::Absent,
         Reading::Unreadable(u) => Reading::Unreadable(u),

@@ -27,6 +27,9 @@ const MEMBER_OF: &str = "asr-operator.io/member-of";
 /// The API server's time for one answer about Leases.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// What goes on is said again after this time.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// Who the replicas are, as this one knows.
 #[derive(Debug)]
 pub struct Replicas {
@@ -102,6 +105,7 @@ struct Seat {
     membership: Membership,
     born: Moment,
     renewed: Option<Moment>,
+    told_taken: Option<Moment>,
     troubled: bool,
 }
 
@@ -124,6 +128,7 @@ impl Seat {
             membership: Membership::new(&own),
             born: ctx.machine.now(),
             renewed: None,
+            told_taken: None,
             troubled: false,
             readiness,
             ctx,
@@ -146,14 +151,23 @@ impl Seat {
         let stands = own.as_ref().is_some_and(|lease| holder(lease) == Some(&self.holder));
         if !stands || self.renewed.is_none_or(|at| self.ctx.machine.since(at) >= RENEWED_EVERY) {
             if self.renewed.is_some() && !stands {
-                let by = own.as_ref().and_then(holder).map_or("nobody", String::as_str);
-                tracing::warn!(lease = %self.ctx.replicas.own, by, "this replica's Lease was deleted or taken by another; it is written again. Two replicas of one name?");
+                self.taken(own.as_ref());
             }
             self.renew(own).await?;
             self.renewed = Some(self.ctx.machine.now());
         }
         self.tidy().await;
         Ok(())
+    }
+
+    /// Says that somebody else wrote this replica's Lease, now and then while that goes on.
+    fn taken(&mut self, own: Option<&Lease>) {
+        if self.told_taken.is_some_and(|at| self.ctx.machine.since(at) < TOLD_EVERY) {
+            return;
+        }
+        self.told_taken = Some(self.ctx.machine.now());
+        let by = own.and_then(holder).map_or("nobody", String::as_str);
+        tracing::warn!(lease = %self.ctx.replicas.own, by, "this replica's Lease was deleted or taken by another; it is written again. Two replicas of one name?");
     }
 
     /// Writes the Lease over exactly the version that was read.

@@ -11,6 +11,7 @@ use super::wake::Sleeper;
 use crate::api::v1alpha1::{LastOperation, RecoveryVault, ReplicatedVm, RequestRef, SideSpec};
 use crate::domain::Reason;
 use crate::domain::around::SideSettings;
+use crate::domain::budget::Purpose;
 use crate::domain::ids::{ItemKey, RequestKey, Step, same};
 use crate::domain::item::{Item, Naming, Obstacle, Sides, identify, is_named};
 use crate::domain::observed::{Reading, Vm};
@@ -201,11 +202,11 @@ async fn gone(facts: &VmFacts, vm: &ReplicatedVm, handle: Option<&VaultHandle>) 
     let missing = resolve(facts).is_err_and(|o| o.reason == Reason::ItemMissing);
     let path = vm.status.as_ref().and_then(|s| s.protected_item_id.clone());
     let (true, Some(path), Some(handle)) = (missing, path, handle) else { return Gone::Unsure };
-    let Reading::Known(again) = handle.list_items().await else { return Gone::Unsure };
+    let Reading::Known(again) = handle.list_items(Purpose::ItemList).await else { return Gone::Unsure };
     if identify(&again, &facts.naming, &facts.sides).is_ok() {
         return Gone::Unsure;
     }
-    match handle.item(&path).await {
+    match handle.item(&path, Purpose::ItemList).await {
         Reading::Absent => Gone::Certain,
         Reading::Known(_) | Reading::Unreadable(_) => Gone::Unsure,
     }

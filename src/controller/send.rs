@@ -54,10 +54,15 @@ pub(super) async fn send(
     if ctx.machine.since(began) > SEND_WINDOW {
         return Ok(());
     }
+    // Another pass may have taken the last one since this one looked.
+    if !handle.meter.take_write() {
+        return Ok(());
+    }
     let window = Window { machine: Arc::clone(&ctx.machine), opened: ctx.machine.now() };
     let Some(open) = write_intent(ctx, held, &record).await? else { return Ok(()) };
     let calling = ctx.machine.now();
     let sent = call_once(handle, &mutation, &id, &window).await;
+    handle.noted_call(&sent);
     let call_us = u64::try_from(ctx.machine.since(calling).as_micros()).unwrap_or(u64::MAX);
     let outcome = outcome(sent, ctx.machine.since(began));
     ctx.metrics.call(step.as_str(), label(&outcome));

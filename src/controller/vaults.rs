@@ -3,11 +3,14 @@
 use super::clock::AzureTime;
 use super::convert::azure::{item_from, job_from, unreadable};
 use super::machine::{Machine, Moment};
-use crate::asr::{AsrClient, ItemPath, JobId as WireJobId, VaultId};
+use super::meter::{Meter, put_off};
+use crate::asr::{Answer, AsrClient, ItemPath, JobId as WireJobId, ReadError, Sent, VaultId};
+use crate::domain::backoff::Class;
+use crate::domain::budget::{Kind, Purpose};
 use crate::domain::ids::{RequestKey, Step, same};
 use crate::domain::item::Item;
 use crate::domain::job::{Job, JobId};
-use crate::domain::observed::Reading;
+use crate::domain::observed::{Reading, Unreadable};
 use crate::domain::point::Point;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
@@ -21,12 +24,22 @@ pub type VaultKey = (String, String);
 /// What the observer last saw.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// The items of the last list; `None` before the first.
+    /// What the last list came to; `None` before the first.
     pub items: Option<Reading<Arc<Vec<Item>>>>,
-    /// How many full lists have succeeded.
-    pub full_lists: u64,
+    /// The items of the last list that was given, and when.
+    pub good: Option<(Moment, Arc<Vec<Item>>)>,
     /// The jobs of the last list, by id.
     pub jobs: HashMap<JobId, Job>,
+}
+
+/// Through what a vault is seen: an identity's client, what is left to that identity, and the machine below.
+pub struct Seen {
+    /// The client of the identity.
+    pub client: AsrClient,
+    /// What is left to it.
+    pub meter: Arc<Meter>,
+    /// The machine below.
+    pub machine: Arc<dyn Machine>,
 }
 
 /// One RecoveryVault's view of its vault.
@@ -38,6 +51,8 @@ pub struct VaultHandle {
     pub vault: VaultId,
     /// The client of its identity.
     pub client: AsrClient,
+    /// What is left to that identity.
+    pub meter: Arc<Meter>,
     /// Azure's time.
     pub time: AzureTime,
     /// What makes the observer list the items at once.
@@ -62,6 +77,11 @@ pub struct VaultHandle {
 /// Points as they were read, when, and in which state of the item.
 type KeptPoints = (Moment, String, Vec<Point>);
 
+/// A list that cannot be had anew is of use for this long: longer than the longest time that Azure asks to be left alone.
+const LIST_KEPT: Duration = Duration::from_secs(900);
+
+const ITEMS: &str = "the vault's protected items";
+
 /// The points of an item that shows no change are read again after this time.
 const POINTS_KEPT: Duration = Duration::from_secs(600);
 
@@ -71,14 +91,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl VaultHandle {
     /// A view that has seen nothing yet.
-    pub fn new(
-        key: VaultKey,
-        vault: VaultId,
-        client: AsrClient,
-        fingerprint: String,
-        machine: Arc<dyn Machine>,
-    ) -> Self {
+    pub fn new(key: VaultKey, vault: VaultId, through: Seen, fingerprint: String) -> Self {
+        let Seen { client, meter, machine } = through;
         Self {
+            meter,
             key,
             vault,
             client,
@@ -104,9 +120,22 @@ impl VaultHandle {
         self.snapshot.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The items as the observer last saw them, without a copy.
-    pub fn items(&self) -> Option<Reading<Arc<Vec<Item>>>> {
+    /// What the last list came to, failure included, without a copy.
+    pub fn last_list(&self) -> Option<Reading<Arc<Vec<Item>>>> {
         self.snapshot.read().unwrap_or_else(PoisonError::into_inner).items.clone()
+    }
+
+    /// The items as they were last seen: while Azure is throttling or does not answer, by the list before, for a time. It
+    /// finds an item; what is sent is decided by fresh reads.
+    pub fn items(&self) -> Option<Reading<Arc<Vec<Item>>>> {
+        let snapshot = self.snapshot.read().unwrap_or_else(PoisonError::into_inner);
+        let passing = |u: &Unreadable| matches!(u.class, Class::Waiting | Class::Transient);
+        match (&snapshot.items, &snapshot.good) {
+            (Some(Reading::Unreadable(u)), Some((at, items))) if passing(u) && self.machine.since(*at) < LIST_KEPT => {
+                Some(Reading::Known(Arc::clone(items)))
+            }
+            (last, _) => last.clone(),
+        }
     }
 
     /// The job of that id as last listed.
@@ -121,7 +150,7 @@ impl VaultHandle {
 
     /// Reads where the vault is; for information only.
     pub async fn read_location(&self) {
-        if let Ok(answer) = self.client.vault(&self.vault).await
+        if let Ok(answer) = self.noted(Purpose::Detail, self.client.vault(&self.vault).await)
             && let Some(location) = answer.body.location
         {
             self.location.set(crate::domain::item::region(&location)).ok();
@@ -144,45 +173,85 @@ impl VaultHandle {
         items.known()?.iter().find(|item| same(&item.name, name)).cloned()
     }
 
-    /// Lists the items of the vault, all pages, and remembers them.
-    pub async fn list_items(&self) -> Reading<Arc<Vec<Item>>> {
-        let answer = self.client.items(&self.vault).await;
-        let reading = match answer {
+    /// One read within the budget, as a value.
+    async fn read<T, D>(
+        &self,
+        purpose: Purpose,
+        what: &str,
+        call: impl Future<Output = Result<Answer<T>, ReadError>>,
+        made: impl FnOnce(T) -> D,
+    ) -> Reading<D> {
+        match self.put_off(purpose) {
+            Some(wait) => put_off(wait, what),
+            None => self.answered(purpose, what, call.await, made),
+        }
+    }
+
+    fn answered<T, D>(
+        &self,
+        purpose: Purpose,
+        what: &str,
+        answer: Result<Answer<T>, ReadError>,
+        made: impl FnOnce(T) -> D,
+    ) -> Reading<D> {
+        match self.noted(purpose, answer) {
             Ok(answer) => {
                 self.time.saw(answer.date);
-                Reading::Known(Arc::new(answer.body.iter().map(item_from).collect()))
+                Reading::Known(made(answer.body))
             }
-            Err(error) => unreadable(&error, "the vault's protected items"),
-        };
+            Err(error) => unreadable(&error, what),
+        }
+    }
+
+    /// How long a read for this purpose has to wait; `None` when it may be made.
+    pub fn put_off(&self, purpose: Purpose) -> Option<Duration> {
+        self.meter.wait(purpose, Kind::Read)
+    }
+
+    /// Puts what a read has cost on the account, and what Azure asked for.
+    pub fn noted<T>(&self, purpose: Purpose, answer: Result<T, ReadError>) -> Result<T, ReadError> {
+        self.meter.counted(self.client.counted());
+        if let Err(ReadError::Throttled { retry_after, .. }) = &answer {
+            self.meter.refused(purpose, Kind::Read, *retry_after);
+        }
+        answer
+    }
+
+    /// The same of a mutating call.
+    pub fn noted_call(&self, sent: &Sent) {
+        self.meter.counted(self.client.counted());
+        if let Sent::Throttled { retry_after } = sent {
+            self.meter.refused(Purpose::Verb, Kind::Write, *retry_after);
+        }
+    }
+
+    /// Lists the items of the vault, all pages, and remembers them. Whatever it is for, a list that Azure refuses holds
+    /// up lists only.
+    pub async fn list_items(&self, purpose: Purpose) -> Reading<Arc<Vec<Item>>> {
+        if let Some(wait) = self.put_off(purpose) {
+            return put_off(wait, ITEMS);
+        }
+        let made = |body: Vec<_>| Arc::new(body.iter().map(item_from).collect::<Vec<_>>());
+        let reading = self.answered(Purpose::ItemList, ITEMS, self.client.items(&self.vault).await, made);
         let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
-        snapshot.full_lists += u64::from(reading.known().is_some());
-        // The last truth stays while Azure does not answer; the reading says that it is old by not being Known.
+        if let Reading::Known(items) = &reading {
+            snapshot.good = Some((self.machine.now(), Arc::clone(items)));
+        }
         snapshot.items = Some(reading.clone());
         reading
     }
 
     /// Reads one item.
-    pub async fn item(&self, path: &str) -> Reading<Item> {
+    pub async fn item(&self, path: &str, purpose: Purpose) -> Reading<Item> {
         let Ok(path) = ItemPath::parse(path) else { return Reading::Absent };
-        match self.client.item(&path).await {
-            Ok(answer) => {
-                self.time.saw(answer.date);
-                Reading::Known(item_from(&answer.body))
-            }
-            Err(error) => unreadable(&error, "the protected item"),
-        }
+        self.read(purpose, "the protected item", self.client.item(&path), |item| item_from(&item)).await
     }
 
     /// Reads the recovery points of an item.
-    pub async fn recovery_points(&self, path: &str) -> Reading<Vec<Point>> {
+    pub async fn recovery_points(&self, path: &str, purpose: Purpose) -> Reading<Vec<Point>> {
         let Ok(path) = ItemPath::parse(path) else { return Reading::Absent };
-        match self.client.recovery_points(&path).await {
-            Ok(answer) => {
-                self.time.saw(answer.date);
-                Reading::Known(answer.body.iter().filter_map(super::convert::azure::point_from).collect())
-            }
-            Err(error) => unreadable(&error, "the recovery points"),
-        }
+        let made = |points: Vec<_>| points.iter().filter_map(super::convert::azure::point_from).collect();
+        self.read(purpose, "the recovery points", self.client.recovery_points(&path), made).await
     }
 
     /// The points of an item, read again when `state` changed or some time has passed: for status only.
@@ -194,13 +263,13 @@ impl VaultHandle {
         {
             return Some(points);
         }
-        let points = self.recovery_points(&item.id).await.known()?.clone();
+        let points = self.recovery_points(&item.id, Purpose::Detail).await.known()?.clone();
         locked(&self.points).insert(item.id.clone(), (self.machine.now(), state.to_owned(), points.clone()));
         Some(points)
     }
 
     /// A list of the vault's jobs that was begun after this call; several callers share one.
-    pub async fn fresh_jobs(&self) -> Reading<Arc<Vec<Job>>> {
+    pub async fn fresh_jobs(&self, purpose: Purpose) -> Reading<Arc<Vec<Job>>> {
         let asked = self.machine.now();
         let mut last = self.listing.lock().await;
         if let Some((begun, jobs)) = last.as_ref()
@@ -209,16 +278,13 @@ impl VaultHandle {
             return Reading::Known(Arc::clone(jobs));
         }
         let begun = self.machine.now();
-        match self.client.jobs(&self.vault).await {
-            Ok(answer) => {
-                self.time.saw(answer.date);
-                let jobs: Arc<Vec<Job>> = Arc::new(answer.body.iter().map(|job| job_from(job, false)).collect());
-                self.remember_jobs(&jobs);
-                *last = Some((begun, Arc::clone(&jobs)));
-                Reading::Known(jobs)
-            }
-            Err(error) => unreadable(&error, "the vault's jobs"),
+        let made = |jobs: Vec<_>| Arc::new(jobs.iter().map(|job| job_from(job, false)).collect::<Vec<_>>());
+        let reading = self.read(purpose, "the vault's jobs", self.client.jobs(&self.vault), made).await;
+        if let Reading::Known(jobs) = &reading {
+            self.remember_jobs(jobs);
+            *last = Some((begun, Arc::clone(jobs)));
         }
+        reading
     }
 
     fn remember_jobs(&self, jobs: &[Job]) {
@@ -227,19 +293,16 @@ impl VaultHandle {
     }
 
     /// Reads a job with all its detail. A stub is not remembered.
-    pub async fn job(&self, id: &JobId) -> Reading<Job> {
+    pub async fn job(&self, id: &JobId, purpose: Purpose) -> Reading<Job> {
         let Ok(wire) = WireJobId::parse(&id.0) else { return Reading::Absent };
-        match self.client.job(&self.vault, &wire).await {
-            Ok(answer) => {
-                self.time.saw(answer.date);
-                let job = job_from(&answer.body, true);
-                if job.detailed {
-                    locked(&self.details).insert(id.clone(), (self.machine.now(), job.clone()));
-                }
-                Reading::Known(job)
-            }
-            Err(error) => unreadable(&error, "the job"),
+        let reading =
+            self.read(purpose, "the job", self.client.job(&self.vault, &wire), |job| job_from(&job, true)).await;
+        if let Reading::Known(job) = &reading
+            && job.detailed
+        {
+            locked(&self.details).insert(id.clone(), (self.machine.now(), job.clone()));
         }
+        reading
     }
 
     /// The detail of a job as last read, and how long ago.

@@ -5,6 +5,7 @@
 
 pub mod around;
 pub mod backoff;
+pub mod budget;
 pub mod change_point;
 pub mod commit;
 pub mod condition;

@@ -195,6 +195,8 @@ pub struct Azure {
     /// How long ago a complete look first showed that nothing came of it, with no other look since; `None` where this look
     /// does not show it.
     pub absent_for: Option<Duration>,
+    /// How long a mutating call has to wait, because the identity's calls are few or Azure asked for it; usually nothing.
+    pub writes_wait: Duration,
 }
 
 /// The hash by which a spec is recognised: of its canonical JSON.

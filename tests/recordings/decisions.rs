@@ -157,6 +157,7 @@ impl<'a> Scene<'a> {
             around: Some(self.around()),
             since_intent: Duration::ZERO,
             absent_for: None,
+            writes_wait: Duration::ZERO,
         };
         let decision = decide(&facts, &azure);
         Asked { facts, azure, decision }

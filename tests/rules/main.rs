@@ -6,6 +6,7 @@
 mod harness;
 
 mod act;
+mod budgets;
 mod canary;
 mod change_point;
 mod contention;

@@ -61,9 +61,10 @@ fn calls(operator: &Operator) -> usize {
     operator.log().lines().filter(|line| line.contains("called Azure")).count()
 }
 
-/// A world with two replicas, of which the world's own works on the vault.
+/// A world with two replicas, of which the world's own works on the vault, and an Azure that accepts whatever comes.
 async fn pair(clock_rate: u32) -> (World, Operator) {
-    let setup = Setup { clock_rate, operator_args: args("replica-0"), ..Setup::default() };
+    let seed = |seed: &str| format!("{seed}\nbehaviour: {{acceptConcurrent: true}}\n");
+    let setup = Setup { seed, clock_rate, operator_args: args("replica-0"), ..Setup::default() };
     let mut world = World::with(setup).await;
     let mut other = world.another_operator(args("replica-1")).await;
     let own = eventually(DEADLINE, "one vault, shared by two", async || {

@@ -3,6 +3,7 @@
 use crate::controller::around;
 use crate::controller::context::Context;
 use crate::controller::vaults::VaultHandle;
+use crate::domain::budget::{Kind, Purpose};
 use crate::domain::decision::{Word, release};
 use crate::domain::ids::{ItemKey, Step, same};
 use crate::domain::job::{Job, JobId, Phase};
@@ -21,7 +22,7 @@ pub(super) async fn observe(ctx: &Context, facts: &Facts, handle: Option<&VaultH
         Stage::Follow(job) => follow(ctx, handle, facts, &job).await,
         Stage::Resolve => resolve(ctx, handle, facts).await,
         Stage::Conclude(..) => {
-            drop(handle.fresh_jobs().await);
+            drop(handle.fresh_jobs(Purpose::Verb).await);
             Azure::default()
         }
         _ => Azure::default(),
@@ -33,8 +34,9 @@ pub(super) async fn observe(ctx: &Context, facts: &Facts, handle: Option<&VaultH
 async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
     let Ok(vm) = &facts.vm else { return Azure::default() };
     let choice = facts.request.as_ref().and_then(|r| r.verb.point_choice(step)).is_some_and(|c| c.needs_list());
-    let points = async { if choice { Some(handle.recovery_points(&vm.item.id).await) } else { None } };
-    let (item, points, jobs) = tokio::join!(handle.item(&vm.item.id), points, handle.fresh_jobs());
+    let points = async { if choice { Some(handle.recovery_points(&vm.item.id, Purpose::Verb).await) } else { None } };
+    let (item, points, jobs) =
+        tokio::join!(handle.item(&vm.item.id, Purpose::Verb), points, handle.fresh_jobs(Purpose::Verb));
     if item == Reading::Absent {
         // It may have moved to the other fabric: the list says where.
         handle.kick.notify_one();
@@ -50,8 +52,9 @@ async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
     Azure {
         item: Some(item),
         points,
-        jobs: Some(detailed(handle, jobs, step, &target, since).await),
+        jobs: Some(detailed(handle, jobs, step, (&target, since), Purpose::Verb).await),
         around,
+        writes_wait: handle.meter.wait(Purpose::Verb, Kind::Write).unwrap_or_default(),
         ..Azure::default()
     }
 }
@@ -61,8 +64,8 @@ async fn detailed(
     handle: &VaultHandle,
     jobs: Reading<Arc<Vec<Job>>>,
     step: Step,
-    target: &str,
-    since: Option<Timestamp>,
+    (target, since): (&str, Option<Timestamp>),
+    purpose: Purpose,
 ) -> Reading<Vec<Job>> {
     let jobs = match jobs {
         Reading::Known(jobs) => jobs,
@@ -77,7 +80,7 @@ async fn detailed(
         let told = known.filter(|d| d.client_request_id.is_some() && (d.phase == job.phase || !candidate));
         all.push(match told {
             Some(d) => Job { client_request_id: d.client_request_id, moved_to: d.moved_to, ..job.clone() },
-            None if candidate => handle.job(&job.id).await.known().cloned().unwrap_or_else(|| job.clone()),
+            None if candidate => handle.job(&job.id, purpose).await.known().cloned().unwrap_or_else(|| job.clone()),
             None => job.clone(),
         });
     }
@@ -97,7 +100,7 @@ async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) 
     };
     let job = match detail {
         Some((_, job)) if !fresh => Reading::Known(job),
-        _ => handle.job(id).await,
+        earlier => job_now(handle, id, listed, earlier.map(|(_, job)| job)).await,
     };
     saw_adoption(handle, facts, &job);
     if !job.known().is_some_and(|j| j.phase.is_terminal()) {
@@ -111,10 +114,24 @@ async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) 
     };
     let step = facts.record.as_ref().and_then(|r| r.intent.as_ref()).map(|i| i.step);
     let points = async {
-        if step.is_some_and(|s| verb::row(s).from_point) { Some(handle.recovery_points(&path).await) } else { None }
+        if step.is_some_and(|s| verb::row(s).from_point) {
+            Some(handle.recovery_points(&path, Purpose::JobList).await)
+        } else {
+            None
+        }
     };
-    let (item, points) = tokio::join!(handle.item(&path), points);
+    let (item, points) = tokio::join!(handle.item(&path, Purpose::JobList), points);
     Azure { job: Some(job), item: Some(item), points, ..Azure::default() }
+}
+
+/// The job by a GET: how it ended is worth more than what it is doing. What it is doing may also be left to the list.
+async fn job_now(handle: &VaultHandle, id: &JobId, listed: Option<Job>, earlier: Option<Job>) -> Reading<Job> {
+    let runs = listed.as_ref().is_some_and(|job| !job.phase.is_terminal());
+    let purpose = if runs { Purpose::Detail } else { Purpose::JobList };
+    match (handle.put_off(purpose), listed.or(earlier)) {
+        (Some(_), Some(job)) if !job.phase.is_terminal() => Reading::Known(job),
+        _ => handle.job(id, purpose).await,
+    }
 }
 
 /// A failed job with the errors of the jobs that did its work: the cause is theirs. While one of them cannot be read, the
@@ -125,7 +142,7 @@ async fn with_cause(handle: &VaultHandle, job: Reading<Job>) -> Reading<Job> {
         return Reading::Known(job);
     }
     for child in job.children.clone().iter().take(MAX_CHILDREN) {
-        match handle.job(child).await {
+        match handle.job(child, Purpose::JobList).await {
             Reading::Known(child) => job.errors.extend(child.cause().cloned()),
             Reading::Unreadable(_) => job.detailed = false,
             Reading::Absent => {}
@@ -152,18 +169,18 @@ async fn resolve(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Azure {
     let path = item_path(handle, facts);
     let item = async {
         match &path {
-            Some(path) => Some(handle.item(path).await),
+            Some(path) => Some(handle.item(path, Purpose::Resolver).await),
             None => None,
         }
     };
-    let (item, jobs) = tokio::join!(item, handle.fresh_jobs());
+    let (item, jobs) = tokio::join!(item, handle.fresh_jobs(Purpose::Resolver));
     let name = item.as_ref().and_then(Reading::known).map(|i| i.friendly_name.clone());
     let listed = facts.record.as_ref().and_then(|r| handle.listed_item(&r.item_name)).map(|i| i.friendly_name);
     let target = name.or(listed).unwrap_or_default();
     let since = intent.t0.and_then(|t0| t0.checked_sub(std::time::Duration::from_secs(3600)).ok());
-    let jobs = detailed(handle, jobs, intent.step, &target, since).await;
+    let jobs = detailed(handle, jobs, intent.step, (&target, since), Purpose::Resolver).await;
     let job = match release(&facts.decisions, intent).map(|d| &d.word) {
-        Some(Word::Happened { job, .. }) => Some(handle.job(job).await),
+        Some(Word::Happened { job, .. }) => Some(handle.job(job, Purpose::Resolver).await),
         _ => None,
     };
     let seen = Azure { item, jobs: Some(jobs), job, since_intent, ..Azure::default() };

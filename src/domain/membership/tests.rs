@@ -11,8 +11,11 @@ fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
-/// The members that `me` counts after these looks, given as milliseconds and the Leases that were there.
-fn after(looks: &[(u64, &[SeenLease])]) -> Vec<String> {
+/// When a look was had, in milliseconds, and the Leases that were there.
+type Look<'a> = (u64, &'a [SeenLease]);
+
+/// The members that `me` counts after these looks.
+fn after(looks: &[Look<'_>]) -> Vec<String> {
     let mut membership = Membership::new("me");
     for (at, leases) in looks {
         membership.look(leases, millis(*at));
@@ -24,10 +27,9 @@ fn after(looks: &[(u64, &[SeenLease])]) -> Vec<String> {
 fn a_member_lives_while_its_lease_is_seen_to_change() {
     let (a, b, c) = ([lease("a", 1)], [lease("a", 2)], [lease("a", 3)]);
     let released = [SeenLease { released: true, ..lease("a", 2) }];
-    let steady: Vec<(u64, &[SeenLease])> = (0..=8).map(|n| (n * 500, a.as_slice())).collect();
-    let renewed: Vec<(u64, &[SeenLease])> =
-        (0..=20).map(|n| (n * 500, if n < 7 { a.as_slice() } else { b.as_slice() })).collect();
-    let table: [(&str, &[(u64, &[SeenLease])], &[&str]); 10] = [
+    let steady: Vec<Look<'_>> = (0..=8).map(|n| (n * 500, a.as_slice())).collect();
+    let renewed: Vec<Look<'_>> = (0..=20).map(|n| (n * 500, if n < 7 { a.as_slice() } else { b.as_slice() })).collect();
+    let table: [(&str, &[Look<'_>], &[&str]); 10] = [
         ("alone", &[(0, &[])], &["me"]),
         ("seen for the first time", &[(0, &a)], &["a", "me"]),
         ("seen for the first time, late", &[(900_000, &a)], &["a", "me"]),
@@ -47,7 +49,7 @@ fn a_member_lives_while_its_lease_is_seen_to_change() {
 #[test]
 fn a_dead_member_that_writes_again_is_alive() {
     let a = [lease("a", 1)];
-    let mut looks: Vec<(u64, &[SeenLease])> = (0..=8).map(|n| (n * 500, a.as_slice())).collect();
+    let mut looks: Vec<Look<'_>> = (0..=8).map(|n| (n * 500, a.as_slice())).collect();
     let again = [lease("a", 2)];
     looks.push((4500, &again));
     assert_eq!(after(&looks), ["a", "me"]);
@@ -58,7 +60,7 @@ fn time_in_which_nobody_looked_is_held_against_nobody() {
     let a = [lease("a", 1)];
     // Frozen, or without an API server, for an hour: the others could not be seen, and may not have been able to write.
     assert_eq!(after(&[(0, &a), (500, &a), (3_600_000, &a)]), ["a", "me"]);
-    let late: Vec<(u64, &[SeenLease])> =
+    let late: Vec<Look<'_>> =
         [0, 500].into_iter().chain((0..=8).map(|n| 3_600_000 + n * 500)).map(|at| (at, a.as_slice())).collect();
     assert_eq!(after(&late), ["me"], "looked at for 4 s in all");
 }
@@ -66,7 +68,7 @@ fn time_in_which_nobody_looked_is_held_against_nobody() {
 #[test]
 fn what_becomes_of_ones_own_lease_changes_nothing() {
     let own: Vec<(u64, Vec<SeenLease>)> = (0..=20).map(|n| (n * 500, vec![lease("me", 1), lease("a", 1)])).collect();
-    let looks: Vec<(u64, &[SeenLease])> = own.iter().map(|(at, leases)| (*at, leases.as_slice())).collect();
+    let looks: Vec<Look<'_>> = own.iter().map(|(at, leases)| (*at, leases.as_slice())).collect();
     assert_eq!(after(&looks), ["me"]);
     let mut membership = Membership::new("me");
     for n in 0..=1200 {

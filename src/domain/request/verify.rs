@@ -294,6 +294,11 @@ impl Case<'_> {
 
     /// Stops while Azure still wants to be left alone, and for a moment after a call that did not leave.
     fn not_throttled(&self) -> Result<(), Box<Decision>> {
+        if !self.azure.writes_wait.is_zero() {
+            let text =
+                "This identity has made all the calls that the vault takes for now; the call is made after that.";
+            return Err(self.wait(Reason::Throttled, text, self.azure.writes_wait));
+        }
         let intent = self.record.intent.as_ref().filter(|_| self.record.held_by(&self.facts.key));
         let Some((Some(outcome), Some(t0))) = intent.map(|i| (&i.outcome, i.t0)) else { return Ok(()) };
         let (reason, pause, text) = match outcome {

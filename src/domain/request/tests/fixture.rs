@@ -278,6 +278,7 @@ pub(super) fn azure(item: Item) -> Azure {
         around: Some(around()),
         since_intent: Duration::ZERO,
         absent_for: None,
+        writes_wait: Duration::ZERO,
     }
 }
 

@@ -343,8 +343,9 @@ fn azure_says() -> BoxedStrategy<Azure> {
     let points = prop_oneof![3 => Just(points()), 1 => some_points];
     let jobs = prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec(job_says(), 0..4)];
     let read_all = (read(item_says()), read(points), read(jobs), read(job_says()), weighted(0.95, around_says()));
-    (weighted(0.95, time()), read_all, duration(), weighted(0.6, duration()))
-        .prop_map(|(now, (item, points, jobs, job, around), since_intent, absent_for)| Azure {
+    let writes_wait = prop_oneof![9 => Just(Duration::ZERO), 1 => duration()];
+    (weighted(0.95, time()), read_all, duration(), weighted(0.6, duration()), writes_wait)
+        .prop_map(|(now, (item, points, jobs, job, around), since_intent, absent_for, writes_wait)| Azure {
             now,
             item,
             points,
@@ -353,6 +354,7 @@ fn azure_says() -> BoxedStrategy<Azure> {
             around,
             since_intent,
             absent_for,
+            writes_wait,
         })
         .boxed()
 }

@@ -70,6 +70,7 @@ fn guards(facts: &Facts, azure: &Azure, next: &Record, call: &Call) -> Vec<(&'st
                 None | Some(Some(Outcome::NotSent { .. } | Outcome::Throttled { .. } | Outcome::Absent { .. }))
             ),
         ),
+        ("no call has to wait", azure.writes_wait.is_zero()),
         ("it is in no group", item.group.is_none() && item.cluster.is_none()),
         ("nothing runs on it", item.scenario.as_ref().is_none_or(|s| s.job.as_ref().is_some_and(ended))),
         ("Azure offers the verb where the VM runs", offered(facts, item, call)),

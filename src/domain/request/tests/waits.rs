@@ -52,6 +52,14 @@ fn given_an_obstacle_in_the_cluster_when_decided_then_it_waits_and_sends_nothing
 }
 
 #[test]
+fn given_the_calls_are_used_up_when_decided_then_it_waits_for_exactly_as_long_and_sends_nothing() {
+    let wait = Duration::from_secs(17);
+    let azure = Azure { writes_wait: wait, ..azure(item()) };
+    assert_eq!(told(&facts(failover()), &azure), ("none", WAITS, Some(Reason::Throttled)));
+    assert_eq!(decide(&facts(failover()), &azure).next, Next::After(wait));
+}
+
+#[test]
 fn given_azure_cannot_be_read_when_decided_then_it_waits_and_sends_nothing() {
     let with = |change: &dyn Fn(&mut Azure)| {
         let mut azure = azure(item());
