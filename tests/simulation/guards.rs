@@ -56,7 +56,7 @@ fn stands(world: &World, cluster: usize, verb: Verb) -> Standing {
 
 async fn ends(world: &World, cluster: usize, verb: Verb) {
     let ended = |world: &World| stands(world, cluster, verb) != Standing::Open;
-    world.eventually(Duration::from_secs(7200), ended).await;
+    world.eventually(Duration::from_secs(2400), ended).await;
     world.eventually(Duration::from_secs(600), |world| !world.somebody_stands()).await;
     sleep(Duration::from_secs(120)).await;
 }
@@ -193,7 +193,7 @@ const TABLE: [(&str, &[Guard], Story, &str); 8] = [
 fn over_seeds(guards: &[Guard], story: Story, shapes: &Arc<Shapes>) -> Vec<String> {
     let quarantine = Duration::from_secs(300);
     let of = |seed| story(Setup { seed, quarantine, without: guards.to_vec(), ..Setup::default() }, shapes);
-    (0..4).flat_map(of).collect()
+    (0..2).flat_map(of).collect()
 }
 
 fn check(name: &str, kept: &[String], removed: &[String], invariant: &str) -> Option<String> {
@@ -209,6 +209,7 @@ fn every_guard_that_is_removed_is_missed_by_its_invariant() {
     let shapes = Arc::new(Shapes::installed());
     let mut wrong = crate::cells::on_two_threads(&TABLE, |(name, guards, story, invariant)| {
         let (kept, removed) = (over_seeds(&[], *story, &shapes), over_seeds(guards, *story, &shapes));
+        println!("{name}: removed, {} violations, {:?}", removed.len(), removed.first());
         check(name, &kept, &removed, invariant)
     });
     let usual = || Setup { quarantine: Duration::from_secs(300), ..Setup::default() };
