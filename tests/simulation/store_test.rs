@@ -109,9 +109,12 @@ impl Server {
         };
         let answer = answer.map_err(refused)?;
         let news = seen.last().is_none_or(|last| last.resource_version() != answer.resource_version());
-        if news {
-            self.seen.entry(key).or_default().push(answer.clone());
+        // A version counts as an old one when what it said has changed since: a server may count a write that says nothing new.
+        let seen = self.seen.entry(key).or_default();
+        if seen.last().is_some_and(|last| comparable(last) == comparable(&answer)) {
+            seen.pop();
         }
+        seen.push(answer.clone());
         Ok(json!({"object": comparable(&answer), "changed": news}))
     }
 }
