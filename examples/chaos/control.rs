@@ -30,7 +30,7 @@ pub fn run(seed: u64, requests: u64, shapes: &Arc<Shapes>, tally: &mut Tally) {
         for asked in &all {
             world.create(0, asked.verb.plural(), request(asked.verb, &asked.name, asked.item));
         }
-        while !all.iter().all(|asked| is_done(&world, asked)) && world.time.elapsed() < Duration::from_secs(24 * 3600) {
+        while !all.iter().all(|asked| is_done(&world, asked)) && world.time.elapsed() < Duration::from_secs(4 * 3600) {
             let program = tokio::spawn(program(world.border(0), Arc::clone(&world), all.clone()));
             // Its end is that of the process: it died, or it is through.
             program.await.ok();
@@ -78,7 +78,7 @@ async fn work(way: &Way, world: &World, chain: &[Asked]) {
         let note = json!({"metadata": {"annotations": {NOTE: "true"}}});
         world.call(0, "PATCH", (asked.verb.plural(), NAMESPACE, &asked.name), false, note);
         // Until the job is over.
-        sleep(Duration::from_secs(90)).await;
+        sleep(Duration::from_secs(30)).await;
     }
 }
 

@@ -21,13 +21,13 @@ pub const REQUESTS: u64 = 24;
 const CHAIN: [Verb; 4] = [Verb::Failover, Verb::ChangePoint, Verb::Commit, Verb::Reprotect];
 
 /// How long the storm lasts.
-const STORM: Duration = Duration::from_secs(1500);
+const STORM: Duration = Duration::from_secs(900);
 
 /// How a world of that seed is set up, with the operator or the control.
 pub fn setup(seed: u64, requests: u64) -> Setup {
     let items = requests.div_ceil(CHAIN.len() as u64);
     let item = |number| item(usize::try_from(number).unwrap(), "Protected");
-    Setup { seed, items: (0..items).map(item).collect(), job_seconds: 60, keeps_crossings: false, ..Setup::default() }
+    Setup { seed, items: (0..items).map(item).collect(), job_seconds: 15, keeps_crossings: false, ..Setup::default() }
 }
 
 /// The requests of a world, an item's one behind the other.
@@ -54,14 +54,19 @@ pub fn run(seed: u64, requests: u64, shapes: &Arc<Shapes>, tally: &mut Tally) {
         let chains = all.chunk_by(|a, b| a.item == b.item).map(|chain| apply(&world, chain));
         futures::future::join_all(chains).await;
         let open = |world: &World| all.iter().any(|asked| stands(world, asked) == Standing::Open);
-        world.eventually(Duration::from_secs(24 * 3600), |world| !open(world)).await;
+        world.eventually(Duration::from_secs(4 * 3600), |world| !open(world)).await;
         let ledger = world.azure.told("ledger").await;
         let doubled = duplicates(&all, &ledger).len().max(uses(&all, &ledger).len());
         tally.duplicates += doubled as u64;
         tally.violations.extend(world.trace.violations().into_iter().map(|what| format!("seed {seed}: {what}")));
         for asked in &all {
             let object = world.get(0, asked.verb.plural(), &asked.name);
-            tally.request(stands(&world, asked), object.as_deref());
+            let standing = stands(&world, asked);
+            if matches!(standing, Standing::Open | Standing::Gone) {
+                let ready = object.as_ref().map(|object| object["status"]["conditions"][0].clone());
+                tally.violations.push(format!("seed {seed}: {} never ends: {}", asked.name, ready.unwrap_or_default()));
+            }
+            tally.request(standing, object.as_deref());
         }
         tally.faults(&world.trace.faults());
     });

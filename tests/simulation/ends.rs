@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::world::crossing::{Crossing, Fate, Script};
-use crate::world::judge::{Asked, Standing, judge, standing};
+use crate::world::judge::{Asked, Standing, accepted, judge, standing};
 use crate::world::manifest::{Verb, item, request};
 use crate::world::store::Shapes;
 use crate::world::{Setup, World, in_virtual_time};
@@ -27,7 +27,11 @@ fn run(verb: Verb, seed: u64, shapes: &Arc<Shapes>) -> (u64, Vec<String>, Standi
         let asked = [Asked::new(verb, "once", 0)];
         let ended = |world: &World| standing(world.get(0, verb.plural(), "once").as_deref()) != Standing::Open;
         world.eventually(Duration::from_secs(4 * 3600), ended).await;
-        let wrong = judge(&world, &asked).await;
+        let mut wrong = judge(&world, &asked).await;
+        let made = accepted(&world.azure.told("ledger").await);
+        if made.iter().map(|(_, operation)| operation.as_str()).ne(verb.operations().iter().copied()) {
+            wrong.push(format!("Azure accepted {made:?}"));
+        }
         let object = world.get(0, verb.plural(), "once");
         (world.trace.digest(), wrong, standing(object.as_deref()), world.trace.tail(400))
     })

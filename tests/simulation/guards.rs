@@ -56,7 +56,7 @@ fn stands(world: &World, cluster: usize, verb: Verb) -> Standing {
 
 async fn ends(world: &World, cluster: usize, verb: Verb) {
     let ended = |world: &World| stands(world, cluster, verb) != Standing::Open;
-    world.eventually(Duration::from_secs(7200), ended).await;
+    world.eventually(Duration::from_secs(2400), ended).await;
     world.eventually(Duration::from_secs(600), |world| !world.somebody_stands()).await;
     sleep(Duration::from_secs(120)).await;
 }
@@ -73,7 +73,13 @@ fn told(setup: Setup, shapes: &Arc<Shapes>, script: Arc<dyn Script>, owners: usi
         (0..owners).for_each(|_| drop(world.start_replica(0)));
         world.create(0, verb.plural(), request(verb, NAME, 0));
         ends(&world, 0, verb).await;
-        judge(&world, &[Asked::new(verb, NAME, 0)]).await
+        let mut wrong = judge(&world, &[Asked::new(verb, NAME, 0)]).await;
+        let object = world.get(0, verb.plural(), NAME);
+        let ready = object.map(|object| object["status"]["conditions"][0].clone()).unwrap_or_default();
+        if world.setup.without.is_empty() && stands(&world, 0, verb) != Standing::Succeeded {
+            wrong.push(format!("the story did not happen: {ready}"));
+        }
+        wrong
     })
 }
 
@@ -193,7 +199,7 @@ const TABLE: [(&str, &[Guard], Story, &str); 8] = [
 fn over_seeds(guards: &[Guard], story: Story, shapes: &Arc<Shapes>) -> Vec<String> {
     let quarantine = Duration::from_secs(300);
     let of = |seed| story(Setup { seed, quarantine, without: guards.to_vec(), ..Setup::default() }, shapes);
-    (0..4).flat_map(of).collect()
+    (0..2).flat_map(of).collect()
 }
 
 fn check(name: &str, kept: &[String], removed: &[String], invariant: &str) -> Option<String> {
@@ -209,6 +215,7 @@ fn every_guard_that_is_removed_is_missed_by_its_invariant() {
     let shapes = Arc::new(Shapes::installed());
     let mut wrong = crate::cells::on_two_threads(&TABLE, |(name, guards, story, invariant)| {
         let (kept, removed) = (over_seeds(&[], *story, &shapes), over_seeds(guards, *story, &shapes));
+        println!("{name}: kept {:?}, removed, {} violations, {:?}", kept.first(), removed.len(), removed.first());
         check(name, &kept, &removed, invariant)
     });
     let usual = || Setup { quarantine: Duration::from_secs(300), ..Setup::default() };

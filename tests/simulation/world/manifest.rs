@@ -104,7 +104,7 @@ behaviour: {{acceptConcurrent: true, jobListLagSeconds: {lag}, tokenLifetimeSeco
 timings: {{failoverSeconds: {seconds}, commitSeconds: {seconds}, changePointSeconds: {seconds}, reprotectSeconds: {seconds}, reverseCopySeconds: 600, firstPointSeconds: 60}}
 vaults:
   - name: vault-dr
-    policy: {{historyMinutes: 20, appConsistentMinutes: 10}}
+    policy: {{historyMinutes: 120, appConsistentMinutes: 30}}
     items:
 {}",
         items.concat()
@@ -166,7 +166,8 @@ pub fn request(verb: Verb, name: &str, number: usize) -> Value {
             "recoveryPoint": {"type": "LatestProcessed"},
             "commitPolicy": "Automatic",
         }),
-        Verb::ChangePoint => json!({"recoveryPoint": {"type": "LatestProcessed"}}),
+        // Not the newest one: that is where the failover has put it.
+        Verb::ChangePoint => json!({"recoveryPoint": {"type": "LatestAppConsistent"}}),
         Verb::Commit => json!({}),
         Verb::Reprotect => json!({"direction": "RecoveryToPrimary", "acknowledge": ["OldSideIsOverwritten"]}),
     };

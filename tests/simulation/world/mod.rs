@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use asr_operator::asr::Endpoint;
 use asr_operator::controller::context::Surroundings;
+use asr_operator::controller::replicas::Replicas;
 use asr_operator::simulator::seed::Seed;
 use asr_operator::telemetry::Metrics;
 use jiff::SignedDuration;
@@ -197,6 +198,7 @@ impl World {
                     pace: self.pace(border.process),
                     constant: self.setup.without.contains(&Guard::Nonce),
                 }),
+                replicas: Replicas::alone("simulated"),
                 metrics: Arc::new(Metrics::default()),
             },
             store,

@@ -16,6 +16,7 @@ use asr_operator::controller::machine::Machine;
 use asr_operator::controller::passes::{Reported, news, over, wait};
 use asr_operator::controller::stores::{Stores, waiting_of};
 use asr_operator::controller::wake::Sleeper;
+use asr_operator::domain::budget::Allowance;
 use asr_operator::domain::backoff::{Class, delay};
 use asr_operator::domain::ids::{Kind, RequestKey};
 use asr_operator::domain::request::Next;
@@ -107,7 +108,7 @@ impl Caches {
             ],
             vms: vec![vms],
             vaults: vec![vaults],
-            filled: Vec::new(),
+            ..Stores::default()
         };
         let fed: [(&'static str, Box<dyn Fed>); 8] = [
             ("failoverrequests", a),
@@ -282,7 +283,10 @@ pub fn settings(quarantine: Duration, retry_unknown: bool) -> Settings {
             quarantine,
             max_validity: Duration::from_secs(7 * 24 * 3600),
             retry_unknown,
+            early_grace: Duration::ZERO,
         },
+        allowance: Allowance { writes_per_minute: 200, reads_per_hour: 10_000 },
+        replica_name: "simulated".into(),
         task_detail_every: Duration::from_secs(30),
         managed_identity_namespaces: Vec::new(),
         concurrency: 16,

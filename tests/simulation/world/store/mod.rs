@@ -213,7 +213,8 @@ impl Store {
         let other = |field: &str| {
             meta[field].as_str().is_some_and(|named| !named.is_empty() && named != old["metadata"][field])
         };
-        if other("uid") {
+        // The real server does not look at the uid of a status that is applied.
+        if other("uid") && !call.status {
             return Some(Answer::conflict(call, "Precondition failed: UID in precondition is another one"));
         }
         if other("resourceVersion") && !self.lacks(Guard::CompareAndSwap) {
@@ -228,6 +229,9 @@ impl Store {
     fn patch(&self, call: &Call, shape: &shape::Shape) -> Answer {
         let mut state = self.state();
         let Some(old) = state.objects.get(&call.key()).cloned() else { return Answer::not_found(call) };
+        if call.status && !shape.has_status {
+            return Answer::not_found(call);
+        }
         if let Some(refusal) = self.precondition(call, &old) {
             return refusal;
         }
