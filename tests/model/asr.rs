@@ -100,6 +100,25 @@ fn tick(c: &Config, s: &mut State) {
     }
 }
 
+/// Somebody else begins what takes long: half a loop, a whole one, the item enabled anew, or another failover.
+fn long(c: &Config, s: &mut State, what: u8) {
+    s.left.long -= 1;
+    let item = &mut s.item[0];
+    item.then = if what == 0 { 3 } else { c.world.state };
+    if what == 2 {
+        (item.then, item.life, item.told, item.failed_over) = (0, item.life + 1, false, 0);
+    }
+    (item.state, item.long) = (LONG, c.times.long);
+    if what == 3 {
+        // All that it takes to fail over once more, of which only the last job matters.
+        item.then = 1;
+        let last = Job { phase: Phase::Ok, owner: PORTAL, step: 0, att: 1, item: 0, age: 0, told: true };
+        if let Some(n) = job(s, last) {
+            s.item[0].failed_over = n + 1;
+        }
+    }
+}
+
 /// What Azure, its time and other people there do.
 pub fn does(c: &Config, s: &mut State, act: Act) {
     match act {
@@ -131,23 +150,7 @@ pub fn does(c: &Config, s: &mut State, act: Act) {
             let new = Job { phase: Phase::Run, owner: PORTAL, step, att: 1, item: 0, age: 0, told: !c.world.stubs };
             job(s, new);
         }
-        Act::Long(what) => {
-            s.left.long -= 1;
-            let item = &mut s.item[0];
-            item.then = if what == 0 { 3 } else { c.world.state };
-            if what == 2 {
-                (item.then, item.life, item.told, item.failed_over) = (0, item.life + 1, false, 0);
-            }
-            (item.state, item.long) = (LONG, c.times.long);
-            if what == 3 {
-                // All that it takes to fail over once more, of which only the last job matters.
-                item.then = 1;
-                let last = Job { phase: Phase::Ok, owner: PORTAL, step: 0, att: 1, item: 0, age: 0, told: true };
-                if let Some(n) = job(s, last) {
-                    s.item[0].failed_over = n + 1;
-                }
-            }
-        }
+        Act::Long(what) => long(c, s, what),
         _ => {}
     }
 }

@@ -3,11 +3,12 @@
 use super::code;
 use super::mind::{Intent, Mind};
 use super::world::{
-    Asked, Config, I1, I2, I3, I4, I5, I8, I9, I15, I16, Job, Msg, PORTAL, Phase, Rep, State, TARGET, THIRD,
+    Asked, Config, I1, I2, I3, I4, I5, I8, I9, I15, I16, Job, Msg, PORTAL, Phase, Rep, State, TARGET, THIRD, UNTRUE,
 };
 
-/// The number of the end `Succeeded`.
+/// The numbers of the ends `Succeeded` and `Failed`; every end after them says that nothing was sent or executed.
 const SUCCEEDED: u8 = 1;
+const FAILED: u8 = 2;
 
 /// The place of a step within its request: the commit of an automatic failover is the second.
 pub fn place_of(c: &Config, r: u8, step: u8) -> usize {
@@ -97,6 +98,9 @@ pub fn record_written(s: &mut State, mind: &Mind, place: u8, id: u16) {
         let well = |j: &Job| usize::from(j.owner) == r && j.phase == Phase::Ok;
         if before.ends[r] == 0 && after.ends[r] == SUCCEEDED && !s.jobs.iter().any(well) {
             s.bad |= I16;
+        }
+        if before.ends[r] == 0 && after.ends[r] > FAILED && s.accepted[r] != [0; 2] {
+            s.bad |= UNTRUE;
         }
         if before.ends[r] > 0 && before.ends[r] != after.ends[r] {
             s.bad |= I15;

@@ -13,18 +13,7 @@ impl Config {
     fn replica(&self, s: &State, mind: &mut Mind, k: u8, to: &mut Vec<Act>) {
         let rep = &s.rep[usize::from(k)];
         match rep.pc {
-            Pc::Idle => {
-                for r in 0..=u8::from(self.world.two) {
-                    match operator::begin(self, s, mind, k, r) {
-                        Start::Nothing => {}
-                        Start::Show(_) => to.push(Act::Show(k, r)),
-                        Start::Do(..) => to.push(Act::Begin(k, r)),
-                    }
-                }
-                if !self.guards.own_list && rep.list < operator::jobs_so_far(s) {
-                    to.push(Act::ListInBackground(k));
-                }
-            }
+            Pc::Idle => self.idle(s, mind, k, to),
             Pc::Object => to.push(Act::ReadRecord(k)),
             Pc::Facts if matches!(mind.need(rep.facts), Need::Verify) => to.push(Act::ReadItem(k)),
             Pc::Facts => to.push(Act::ReadAzure(k)),
@@ -52,6 +41,20 @@ impl Config {
         }
         if s.left.crashes > 0 && (rep.pc != Pc::Idle || rep.look > 0) {
             to.push(Act::Crash(k));
+        }
+    }
+
+    fn idle(&self, s: &State, mind: &mut Mind, k: u8, to: &mut Vec<Act>) {
+        let rep = &s.rep[usize::from(k)];
+        for r in 0..=u8::from(self.world.two) {
+            match operator::begin(self, s, mind, k, r) {
+                Start::Nothing => {}
+                Start::Show(_) => to.push(Act::Show(k, r)),
+                Start::Do(..) => to.push(Act::Begin(k, r)),
+            }
+        }
+        if !self.guards.own_list && rep.list < operator::jobs_so_far(s) {
+            to.push(Act::ListInBackground(k));
         }
     }
 
@@ -186,7 +189,8 @@ impl Config {
         }
     }
 
-    fn replica_does(&self, s: &mut State, mind: &mut Mind, act: Act) {
+    /// Steps 1 to 3, and what is then done at once.
+    fn reads(&self, s: &mut State, mind: &mut Mind, act: Act) {
         use Act::*;
         match act {
             Begin(k, r) => {
@@ -220,6 +224,14 @@ impl Config {
                 let (r, end) = (s.rep[usize::from(k)].r, self.early(s, mind, k));
                 judge::shows(s, r, end);
             }
+            _ => {}
+        }
+    }
+
+    /// Steps 4 to 6, and the end of a process.
+    fn calls(&self, s: &mut State, mind: &mut Mind, act: Act) {
+        use Act::*;
+        match act {
             Acknowledged(k) => (s.rep[usize::from(k)].pc, s.rep[usize::from(k)].age) = (Pc::Acked, 0),
             ReadAgain(k) => {
                 let rep = s.rep[usize::from(k)];
@@ -251,7 +263,8 @@ impl Config {
         }
     }
 
-    fn cluster_does(&self, s: &mut State, mind: &Mind, act: Act) {
+    /// What becomes of objects, and what people say.
+    fn cluster(&self, s: &mut State, mind: &Mind, act: Act) {
         use Act::*;
         match act {
             MakeRecord(p) => {
@@ -285,6 +298,10 @@ impl Config {
             Say(r, word) => s.word[usize::from(r)] = word,
             _ => {}
         }
+    }
+
+    fn spend(s: &mut State, act: Act) {
+        use Act::*;
         match act {
             Delete(_) | Create(..) | DeleteVm(_) | CreateVm(_) | DeleteVault(_) | CreateVault(_) | LoseStatus => {
                 s.left.objects -= 1
@@ -350,8 +367,10 @@ impl Model for Config {
     fn next_state(&self, last: &State, act: Act) -> Option<State> {
         let mut next = *last;
         let mind = &mut *self.mind.lock().unwrap();
-        self.replica_does(&mut next, mind, act);
-        self.cluster_does(&mut next, mind, act);
+        self.reads(&mut next, mind, act);
+        self.calls(&mut next, mind, act);
+        self.cluster(&mut next, mind, act);
+        Self::spend(&mut next, act);
         asr::does(self, &mut next, act);
         settle(self, &mut next, mind);
         Some(next)
@@ -361,6 +380,6 @@ impl Model for Config {
         macro_rules! always {
             ($($n:literal)*) => { vec![$(Property::always(NAMES[$n].1, |_: &Config, s: &State| s.bad & NAMES[$n].0 == 0),)*] };
         }
-        always!(0 1 2 3 4 5 6 7 8 9 10 11)
+        always!(0 1 2 3 4 5 6 7 8 9 10 11 12)
     }
 }

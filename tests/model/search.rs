@@ -121,6 +121,15 @@ impl Graph {
     }
 }
 
+/// Remembers the first state of each violation.
+fn note(seen: &mut Vec<(u16, u32)>, bad: u16, state: u32) {
+    for (bit, _) in NAMES {
+        if bad & bit != 0 && !seen.iter().any(|b| b.0 == *bit) {
+            seen.push((*bit, state));
+        }
+    }
+}
+
 /// Explores up to `most` states; with `ends`, also whether an end can be reached from each. Stops at the first violation of
 /// `wanted`, if there is one.
 pub fn explore(c: &Config, most: usize, ends: bool, wanted: u16) -> Found {
@@ -148,11 +157,7 @@ pub fn explore(c: &Config, most: usize, ends: bool, wanted: u16) -> Found {
             }
             graph.parents.push((from, *act));
             graph.ends.push(ends && (next.bad & !I3 != 0 || ended(c, &next)));
-            for (bit, _) in NAMES {
-                if next.bad & bit != 0 && !bad.iter().any(|b| b.0 == *bit) {
-                    bad.push((*bit, new));
-                }
-            }
+            note(&mut bad, next.bad, new);
             if next.bad & wanted != 0 || graph.parents.len() >= most {
                 complete = false;
                 break 'search;

@@ -41,15 +41,20 @@ pub fn settle(c: &Config, s: &mut State, mind: &Mind) {
         }
     }
     if c.world.replicas == 2 && !c.world.two_clusters && s.rep[1] < s.rep[0] {
-        s.rep.swap(0, 1);
-        for msg in s.msgs.iter_mut().filter(|m| m.open) {
-            msg.from = 1 - msg.from;
-        }
-        if let Some((_, mine)) = &mut s.snap {
-            mine.swap(0, 1);
-        }
+        swap(s);
     }
     s.msgs.sort_unstable_by(|a, b| b.cmp(a));
+}
+
+/// Which of two replicas is the first does not matter.
+fn swap(s: &mut State) {
+    s.rep.swap(0, 1);
+    for msg in s.msgs.iter_mut().filter(|m| m.open) {
+        msg.from = 1 - msg.from;
+    }
+    if let Some((_, mine)) = &mut s.snap {
+        mine.swap(0, 1);
+    }
 }
 
 fn verifies(mind: &Mind, rep: &Rep) -> bool {
@@ -63,7 +68,7 @@ fn settled(c: &Config, s: &State, mind: &Mind, rep: &Rep) -> Pc {
     match rep.pc {
         // Its compare-and-swap would fail.
         Pc::Facts | Pc::Item if rep.stale && c.guards.cas && c.guards.nonce => Pc::Idle,
-        Pc::Decided if rep.stale && c.guards.cas && !(sends && !c.guards.nonce) => {
+        Pc::Decided if rep.stale && c.guards.cas && (c.guards.nonce || !sends) => {
             if matches!(mind.effect(rep.effect), Effect::Claim(_)) { Pc::Decided } else { Pc::Idle }
         }
         // Step 1 began too long ago.

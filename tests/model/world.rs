@@ -355,6 +355,7 @@ pub const NAMES: &[(u16, &str)] = &[
     (I15, "I15"),
     (I16, "I16"),
     (THIRD, "third"),
+    (UNTRUE, "untrue"),
     (TARGET, "target"),
     (FULL, "bound"),
 ];
@@ -373,6 +374,8 @@ pub const FULL: u16 = 512;
 pub const I16: u16 = 1024;
 /// A third attempt, or a second one of what was not proven to have come to nothing.
 pub const THIRD: u16 = 2048;
+/// An end that says that nothing was sent, or executed, of a request of which a call was accepted.
+pub const UNTRUE: u16 = 4096;
 
 /// The names of the violations in `bad`.
 pub fn names(bad: u16) -> Vec<&'static str> {
