@@ -76,6 +76,21 @@ impl Point {
     }
 }
 
+impl Point {
+    /// Whether the act may end so as soon as it can, after this blow. It waits for the proof where the intent stands, no call
+    /// arrived, and nobody is left who knows that none was made; one that slept behind its intent may know it or not.
+    fn may_end_first(&self, end: End) -> bool {
+        let intent = self.boundary.ends_with("itemrecords intent");
+        let post = self.boundary.starts_with("A POST ");
+        match (self.blow, self.side) {
+            (Blow::Killed, Side::After) if intent => end == End::Resolving,
+            (Blow::Killed | Blow::Paused, Side::Before) if post => end == End::Resolving,
+            (Blow::Paused, Side::After) if intent => true,
+            _ => end == End::Succeeded,
+        }
+    }
+}
+
 fn tell(line: &str) {
     writeln!(std::io::stderr(), "crash: {line}").ok();
 }
@@ -159,6 +174,7 @@ async fn cell(point: Point, patience: Patience, turn: OwnedSemaphorePermit) -> E
     for _ in 0..TRIES {
         let Some((stage, _operator, mut end)) = struck(&point).await else { continue };
         drop(turn);
+        assert!(point.may_end_first(end), "it ended first as {end:?}");
         if end == End::Resolving && patience == Patience::Proof {
             end = play(&stage, point.act, patience).await;
         }
@@ -209,7 +225,9 @@ fn thread(point: Point, patience: Patience, turn: OwnedSemaphorePermit) -> JoinH
         let ended = std::panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(cell(point, patience, turn))));
         ended.map_err(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
-            format!("{name}: {}", text.unwrap_or_default())
+            let failure = format!("{name}: {}", text.unwrap_or_default());
+            tell(&failure);
+            failure
         })
     };
     std::thread::Builder::new().spawn(play).unwrap()
@@ -219,7 +237,11 @@ fn thread(point: Point, patience: Patience, turn: OwnedSemaphorePermit) -> JoinH
 async fn sweep(points: Vec<Point>, patience: Patience) -> BTreeMap<(Blow, End), usize> {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut cells = Vec::new();
-    for point in points {
+    let all = points.len();
+    for (begun, point) in points.into_iter().enumerate() {
+        if begun % 50 == 0 {
+            tell(&format!("{begun} of {all} points begun"));
+        }
         let turn = Arc::clone(&turns).acquire_owned().await.unwrap();
         cells.push((point.blow, thread(point, patience, turn)));
     }
@@ -270,8 +292,10 @@ async fn prove(chosen: impl Fn(usize, &Point) -> bool, patience: Patience) -> BT
     let there = Counts::of(all.iter().map(|point| (&point.blow, 1)));
     assert_eq!((there.crash, there.pause), (boundaries.len() * 2, boundaries.len() * 2));
     assert!(there.crash >= FEWEST, "{there}");
-    let points: Vec<Point> =
+    let mut points: Vec<Point> =
         all.into_iter().enumerate().filter(|(at, point)| chosen(*at, point)).map(|(_, point)| point).collect();
+    // What waits longest begins first.
+    points.sort_by_key(|point| !point.is_central());
     let wanted = Counts::of(points.iter().map(|point| (&point.blow, 1)));
     let ends = sweep(points, patience).await;
     let done = Counts::of(ends.iter().map(|((blow, _), times)| (blow, *times)));
