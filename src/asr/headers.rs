@@ -25,12 +25,12 @@ pub fn job_id(headers: &HeaderMap) -> Option<JobId> {
 }
 
 /// ARM's own clock when it answered.
-pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+pub fn date(headers: &HeaderMap) -> Option<Timestamp> {
     texts(headers, "date").find_map(http_date)
 }
 
 /// How long the server asks to be left alone: 1 to 600 s, 30 s when it does not say.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Duration {
+pub fn retry_after(headers: &HeaderMap) -> Duration {
     asked_wait(headers).unwrap_or(USUAL_WAIT)
 }
 
