@@ -22,6 +22,8 @@ mod fates;
 mod faults;
 #[path = "simulator/otherwise.rs"]
 mod otherwise;
+#[path = "simulator/page.rs"]
+mod page;
 #[path = "simulator/process.rs"]
 mod process;
 #[path = "simulator/reads.rs"]

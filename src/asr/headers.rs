@@ -25,7 +25,7 @@ pub fn job_id(headers: &HeaderMap) -> Option<JobId> {
 }
 
 /// ARM's own clock when it answered.
-pub(crate) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+pub fn date(headers: &HeaderMap) -> Option<Timestamp> {
     texts(headers, "date").find_map(http_date)
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn calls_left(headers: &HeaderMap, name: &'static str) -> Option<u32>
 }
 
 /// How long the server asks to be left alone: 1 to 600 s, 30 s when it does not say.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Duration {
+pub fn retry_after(headers: &HeaderMap) -> Duration {
     asked_wait(headers).unwrap_or(USUAL_WAIT)
 }
 

@@ -29,7 +29,7 @@ pub use carrier::{Carrier, Lost};
 pub use client::{Answer, AsrClient};
 pub use endpoint::{Cloud, DEFAULT_API_VERSION, Endpoint, EndpointError};
 pub use error::{ArmDetail, ArmError, Class, Layer, ReadError};
-pub use headers::job_id;
+pub use headers::{date as answer_date, job_id, retry_after};
 pub use ids::{InvalidId, ItemPath, JobId, VaultId};
 pub use model::{
     A2aDetails, Container, ContainerMapping, Fabric, HealthError, Job, JobError, JobPhase, NetworkInterface,

@@ -80,6 +80,7 @@ type Handler = Box<dyn Fn(&Request, usize) -> Reply + Send + Sync>;
 
 struct Shared {
     handler: Handler,
+    entra: Handler,
     requests: Mutex<Vec<Request>>,
     tokens: Mutex<Vec<Request>>,
     opened: AtomicUsize,
@@ -90,12 +91,25 @@ struct Shared {
 impl Server {
     /// Serves Entra ID itself and asks `handler` for everything else, with the number of such requests before.
     pub(crate) async fn start(handler: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
+        let token = |_: &Request, _| {
+            let body = format!(r#"{{"token_type":"Bearer","expires_in":3600,"access_token":"{TOKEN}"}}"#);
+            answer(200, &[], &body)
+        };
+        Self::start_as(token, handler).await
+    }
+
+    /// The same, with another Entra ID.
+    pub(crate) async fn start_as(
+        entra: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static,
+        handler: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let (config, ca_pem) = certificates();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (greeting, greetings) = watch::channel(Greeting::Welcome);
         let shared = Arc::new(Shared {
             handler: Box::new(handler),
+            entra: Box::new(entra),
             requests: Mutex::default(),
             tokens: Mutex::default(),
             opened: AtomicUsize::new(0),
@@ -115,7 +129,7 @@ impl Server {
         self.shared.requests.lock().unwrap().clone()
     }
 
-    /// Requests to Entra ID, each of which was given a token.
+    /// Requests to Entra ID.
     pub(crate) fn tokens(&self) -> Vec<Request> {
         self.shared.tokens.lock().unwrap().clone()
     }
@@ -194,9 +208,12 @@ async fn serve(
     }
     while let Some(request) = read(&mut stream, shared).await {
         let reply = if request.path().ends_with("/oauth2/v2.0/token") {
-            shared.tokens.lock().unwrap().push(request.clone());
-            let body = format!(r#"{{"token_type":"Bearer","expires_in":3600,"access_token":"{TOKEN}"}}"#);
-            answer(200, &[], &body)
+            let before = {
+                let mut tokens = shared.tokens.lock().unwrap();
+                tokens.push(request.clone());
+                tokens.len() - 1
+            };
+            (shared.entra)(&request, before)
         } else {
             let before = {
                 let mut requests = shared.requests.lock().unwrap();

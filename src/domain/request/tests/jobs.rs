@@ -86,7 +86,8 @@ fn given_a_job_of_another_vm_when_it_was_named_for_this_call_then_it_is_followed
     let foreign = |job: &mut Job| job.client_request_id = Some("6efffda2-64f5-478f-a250-b3a651d04f9c".into());
     let target = |job: &mut Job| job.target = Some("db01".into());
     let scenario = |job: &mut Job| job.scenario = Some("CommitFailover".into());
-    let table: [(&[&dyn Fn(&mut Job)], &str, Reason); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut Job);
+    let table: [(&[Change<'_>], &str, Reason); 6] = [
         (&[&own], "end", Reason::Succeeded),
         (&[&own, &target], "end", Reason::Succeeded),
         (&[&foreign], "end", Reason::Succeeded),
