@@ -30,8 +30,11 @@ otherwise! {
         well(switch("firstAnswer", json!({"status": 429, "operations": ["unplannedFailover"]}))),
     a_429_that_says_no_time_was_executed:
         well(switch("firstAnswer", json!({"status": 429, "executes": true, "operations": ["unplannedFailover"]}))),
-    reads_are_throttled: well(json!({}))
-        .after("faults", json!({"operation": "reads", "effect": "refuse", "status": 429, "nth": 8, "times": 6})),
+    // Each is waited for as long as it asks; without a time that would be 30 s six times over.
+    reads_are_throttled: well(json!({})).after(
+        "faults",
+        json!({"operation": "reads", "effect": "refuse", "status": 429, "retryAfter": 2, "nth": 8, "times": 6}),
+    ),
     reads_answer_in_no_known_form: well(json!({}))
         .after("faults", json!({"operation": "reads", "effect": "garbage", "text": "<html>busy</html>", "nth": 8, "times": 6})),
     a_second_verb_is_a_409: second_verb(json!({"status": 409}), Ends::Here(waits("failover", "Resolving", "409"))),
