@@ -112,9 +112,16 @@ fn facts(item: &Item, verb: Arc<dyn Verb>) -> Facts {
         record: Some(Record::empty(vault, item.name.clone())),
         record_age: Some(WEEK),
         ahead: None,
+        pending: vec![],
+        request_age: Some(WEEK),
         decisions: vec![],
         nonce: "nonce".into(),
-        limits: Limits { quarantine: Duration::from_secs(300), max_validity: WEEK, retry_unknown: true },
+        limits: Limits {
+            quarantine: Duration::from_secs(300),
+            max_validity: WEEK,
+            retry_unknown: true,
+            early_grace: Duration::ZERO,
+        },
         adoption: Adoption::Unknown,
     }
 }

@@ -330,6 +330,7 @@ pub fn azure(facts: &code::Facts, code: &code::Azure) -> Azure {
         jobs: Some(Reading::Known(jobs)),
         around: Some(around()),
         since_intent: if code.waited { Duration::from_secs(180) } else { Duration::ZERO },
+        writes_wait: Duration::ZERO,
         absent_for: code.looked.then(|| Duration::from_secs(30)),
     }
 }
