@@ -21,7 +21,7 @@ mod stage;
 mod verify;
 
 pub use shown::Run;
-pub use stage::{Stage, stage};
+pub use stage::{Stage, first_step, stage};
 pub use verify::look_back_since;
 
 use shown::view;
@@ -86,6 +86,7 @@ fn decide_stage(facts: &Facts, stage: Stage, azure: &Azure) -> Decision {
         Stage::Blocked(obstacle, after) => {
             expired_waiting(facts, azure).unwrap_or_else(|| wait(facts, &obstacle, Next::After(after)))
         }
+        Stage::LookBack(step, end, obstacle) => verify::end_unless_sent(facts, azure, step, (end, obstacle)),
         Stage::Conclude(end, obstacle) => conclude(facts, azure, end, obstacle, None),
         Stage::Claim(claim) => {
             let accepted = Obstacle::new(Reason::Accepted, "The target is being frozen.");
@@ -103,7 +104,7 @@ fn decide_stage(facts: &Facts, stage: Stage, azure: &Azure) -> Decision {
 }
 
 /// The end of a request whose validUntil passed while something else kept it waiting. A record in quarantine says nothing yet
-/// of what was sent before it was made.
+/// of what was sent before it was made, and after that the vault's jobs must show that nothing was.
 fn expired_waiting(facts: &Facts, azure: &Azure) -> Option<Decision> {
     let (request, record) = facts.request.as_ref().zip(facts.record.as_ref())?;
     let ours = facts.claim.as_ref().is_some_and(|c| ItemKey::new(&record.vault_id, &record.item_name) == c.item());
@@ -113,7 +114,8 @@ fn expired_waiting(facts: &Facts, azure: &Azure) -> Option<Decision> {
         return None;
     }
     let obstacle = verify::expiry(request, azure.now?)?;
-    Some(conclude(facts, azure, End::Expired, obstacle, None))
+    verify::nothing_was_sent(facts, azure, first_step(facts)?)
+        .then(|| conclude(facts, azure, End::Expired, obstacle, None))
 }
 
 /// The object's key belongs to another spec. What runs under the key goes on; this object only says what it is.

@@ -161,19 +161,16 @@ fn stateright_s_own_search_finds_as_many_states_and_no_violation() {
 
 /// After a record was lost, an end without a call is written before the request's own jobs were looked for.
 #[test]
-#[ignore = "does not hold: Cancel is judged before the quarantine of a new record, and before look-back"]
 fn i15_a_request_is_cancelled_only_where_nothing_can_have_been_sent() {
     hold(&[row("a record lost in flight, then a cancellation", World { cancels: true, ..FAILING }, LOSS)]);
 }
 
 #[test]
-#[ignore = "does not hold: a changed target is judged before the quarantine of a new record, and before look-back"]
 fn i15_a_target_counts_as_changed_only_where_nothing_can_have_been_sent() {
     hold(&[row("a record lost in flight, then another binding", FAILING, Faults { rebinds: 1, ..LOSS })]);
 }
 
 #[test]
-#[ignore = "does not hold: the end of validUntil is judged before look-back while another request holds the item"]
 fn i15_a_request_expires_only_where_nothing_can_have_been_sent() {
     let two = World { two: true, expires: true, ..World::ONE };
     hold(&[row("a record lost in flight, then validUntil passes", two, LOSS)]);

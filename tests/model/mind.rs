@@ -128,7 +128,9 @@ impl Mind {
         let facts = fixture::facts(&code, &self.records[usize::from(code.rec)].0);
         let need = match stage(&facts) {
             Stage::Gone => Need::Gone,
-            Stage::Verify(_) => Need::Verify,
+            Stage::Verify(_) | Stage::LookBack(..) => Need::Verify,
+            // What waits past its validUntil is looked back for before it ends.
+            Stage::Blocked(..) if facts.record.is_some() && facts.claim.is_some() => Need::Verify,
             Stage::Follow(job) => Need::Follow(fixture::job_number(&job)),
             Stage::Resolve => Need::Resolve,
             _ => Need::Time,

@@ -8,7 +8,7 @@ use crate::domain::decision::{Word, release};
 use crate::domain::ids::{ItemKey, Step, same};
 use crate::domain::job::{Job, JobId, Phase};
 use crate::domain::observed::{Adoption, Azure, Facts, Reading};
-use crate::domain::request::{Stage, stage};
+use crate::domain::request::{Stage, first_step, look_back_since, stage};
 use crate::domain::resolve::absent;
 use crate::domain::verb;
 use jiff::Timestamp;
@@ -21,6 +21,11 @@ pub(super) async fn observe(ctx: &Context, facts: &Facts, handle: Option<&VaultH
         Stage::Verify(step) => verify(handle, facts, step).await,
         Stage::Follow(job) => follow(ctx, handle, facts, &job).await,
         Stage::Resolve => resolve(ctx, handle, facts).await,
+        Stage::LookBack(step, ..) => look_back(handle, facts, step).await,
+        Stage::Blocked(..) if has_expired(handle, facts) => match first_step(facts) {
+            Some(step) => look_back(handle, facts, step).await,
+            None => Azure::default(),
+        },
         Stage::Conclude(..) => {
             drop(handle.fresh_jobs(Purpose::Verb).await);
             Azure::default()
@@ -52,11 +57,26 @@ async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
     Azure {
         item: Some(item),
         points,
-        jobs: Some(detailed(handle, jobs, step, (&target, since), Purpose::Verb).await),
+        jobs: Some(detailed(handle, jobs, step, (Some(&target), since), Purpose::Verb).await),
         around,
         writes_wait: handle.meter.wait(Purpose::Verb, Kind::Write).unwrap_or_default(),
         ..Azure::default()
     }
+}
+
+/// Whether validUntil has passed by Azure's clock, as far as it is known without asking.
+fn has_expired(handle: &VaultHandle, facts: &Facts) -> bool {
+    facts.request.as_ref().zip(handle.time.now()).is_some_and(|(request, now)| request.valid_until < now)
+}
+
+/// The jobs that may be this step's own on the claimed item, whatever the request's ReplicatedVm stands for now.
+async fn look_back(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
+    let item = facts.claim.as_ref().and_then(|claim| handle.listed_item(&claim.item_name));
+    let target = item.as_ref().map(|item| item.friendly_name.as_str());
+    let since = facts.request.as_ref().map(|r| look_back_since(r.valid_until, &facts.limits));
+    let jobs = handle.fresh_jobs(Purpose::Verb).await;
+    let jobs = detailed(handle, jobs, step, (target, since), Purpose::Verb).await;
+    Azure { jobs: Some(jobs), item: item.map(Reading::Known), ..Azure::default() }
 }
 
 /// The jobs that may be this step's own, read once each; the others as the list has them.
@@ -64,7 +84,7 @@ async fn detailed(
     handle: &VaultHandle,
     jobs: Reading<Arc<Vec<Job>>>,
     step: Step,
-    (target, since): (&str, Option<Timestamp>),
+    (target, since): (Option<&str>, Option<Timestamp>),
     purpose: Purpose,
 ) -> Reading<Vec<Job>> {
     let jobs = match jobs {
@@ -75,7 +95,8 @@ async fn detailed(
     let mut all = Vec::with_capacity(jobs.len());
     for job in jobs.iter() {
         let recent = since.is_none_or(|since| job.started.is_none_or(|start| start >= since));
-        let candidate = recent && job.may_be(verb::row(step).scenario, target);
+        let named = target.or(job.target.as_deref()).unwrap_or_default();
+        let candidate = recent && job.may_be(verb::row(step).scenario, named);
         let known = handle.known_detail(&job.id).map(|(_, detail)| detail);
         let told = known.filter(|d| d.client_request_id.is_some() && (d.phase == job.phase || !candidate));
         all.push(match told {
@@ -178,7 +199,7 @@ async fn resolve(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Azure {
     let listed = facts.record.as_ref().and_then(|r| handle.listed_item(&r.item_name)).map(|i| i.friendly_name);
     let target = name.or(listed).unwrap_or_default();
     let since = intent.t0.and_then(|t0| t0.checked_sub(std::time::Duration::from_secs(3600)).ok());
-    let jobs = detailed(handle, jobs, intent.step, (&target, since), Purpose::Resolver).await;
+    let jobs = detailed(handle, jobs, intent.step, (Some(&target), since), Purpose::Resolver).await;
     let job = match release(&facts.decisions, intent).map(|d| &d.word) {
         Some(Word::Happened { job, .. }) => Some(handle.job(job, Purpose::Resolver).await),
         _ => None,

@@ -23,6 +23,8 @@ pub enum Stage {
     Blocked(Obstacle, Duration),
     /// It can be ended without asking Azure for more than the time.
     Conclude(End, Obstacle),
+    /// It ends so, unless the vault's jobs show that its first step was made, in a run that the record does not remember.
+    LookBack(Step, End, Obstacle),
     /// The target must be frozen first.
     Claim(Claim),
     /// Read item, points and jobs; then send, or not.
@@ -143,12 +145,10 @@ fn free_stage(facts: &Facts) -> Stage {
     let Some(record) = record else {
         return blocked(Reason::RecordPending, "The item's record is being made.");
     };
-    if let Some(decision) = decision::cancel(&facts.decisions) {
-        let (end, obstacle) = decision::cancelled(decision);
-        return Stage::Conclude(end, obstacle);
-    }
-    if let Some(obstacle) = changed_target(claim, vm) {
-        return Stage::Conclude(End::TargetChanged, obstacle);
+    let cancelled = decision::cancel(&facts.decisions).map(decision::cancelled);
+    let ending = cancelled.or_else(|| changed_target(claim, vm).map(|changed| (End::TargetChanged, changed)));
+    if let Some((end, obstacle)) = ending {
+        return quarantine(facts).unwrap_or_else(|| at_first_step(facts, |step| Stage::LookBack(step, end, obstacle)));
     }
     if let Some(why) = &vm.suspended {
         return blocked(Reason::Suspended, why);
@@ -172,11 +172,17 @@ fn free_stage(facts: &Facts) -> Stage {
             ),
         );
     }
-    let first = facts.request.as_ref().and_then(|r| r.verb.steps().first().copied());
-    first.map_or_else(
-        || blocked(Reason::InternalError, "The request's verb has no steps. Please report this."),
-        Stage::Verify,
-    )
+    at_first_step(facts, Stage::Verify)
+}
+
+fn at_first_step(facts: &Facts, stage: impl FnOnce(Step) -> Stage) -> Stage {
+    first_step(facts)
+        .map_or_else(|| blocked(Reason::InternalError, "The request's verb has no steps. Please report this."), stage)
+}
+
+/// The first call that the request would make.
+pub fn first_step(facts: &Facts) -> Option<Step> {
+    facts.request.as_ref().and_then(|r| r.verb.steps().first().copied())
 }
 
 /// Another request in words; one of another namespace is not named there.

@@ -1,7 +1,8 @@
 //! Steps 1 to 4 of the protocol for one call: look back, check the item, choose the point, open the intent.
 
+use super::super::around::SideSettings;
 use super::super::ids::Step;
-use super::super::item::{self, Item, Obstacle, Side};
+use super::super::item::{self, Item, Naming, Obstacle, Side, Sides};
 use super::super::job::{Job, JobId};
 use super::super::observed::{Azure, Claim, Facts, Reading, Request, Unreadable, Vm};
 use super::super::record::{End, Intent, Outcome, PointRef, Record};
@@ -47,6 +48,38 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, step: Step) -> Decision {
         Ok(case) => case.decide(),
         Err((obstacle, next)) => not_ready(facts, azure, obstacle, next),
     }
+}
+
+/// The end of a request that made no call as far as its record remembers: once the vault's jobs show the same.
+pub(super) fn end_unless_sent(facts: &Facts, azure: &Azure, step: Step, how: (End, Obstacle)) -> Decision {
+    let Some(vm) = claimed(facts) else {
+        return wait(facts, &Obstacle::new(Reason::Pending, "The target is not frozen yet."), Next::After(SOON));
+    };
+    match case_on(&vm, facts, azure, step) {
+        Ok(case) => case.sent_before().unwrap_or_else(|| conclude(facts, azure, how.0, how.1, None)),
+        Err((missing, next)) => wait(facts, &missing, next),
+    }
+}
+
+/// Whether the vault's jobs show that no call of `step` was made, as far as they ever will.
+pub(super) fn nothing_was_sent(facts: &Facts, azure: &Azure, step: Step) -> bool {
+    let Some(vm) = claimed(facts) else { return false };
+    case_on(&vm, facts, azure, step).is_ok_and(|case| case.sent_before().is_none())
+}
+
+/// What is looked back at: the item that was claimed, whatever the request's ReplicatedVm stands for now.
+fn claimed(facts: &Facts) -> Option<Vm> {
+    let claim = facts.claim.as_ref()?;
+    Some(Vm {
+        uid: None,
+        suspended: None,
+        sides: Sides { primary_region: String::new(), recovery_region: String::new() },
+        naming: Naming::ItemName(claim.item_name.clone()),
+        vault_id: claim.vault_id.clone(),
+        item: Item { name: claim.item_name.clone(), ..Item::default() },
+        primary: SideSettings::default(),
+        recovery: SideSettings::default(),
+    })
 }
 
 /// What is missing keeps the request waiting; if it holds the item with a call that never left, only until its validUntil.
@@ -98,6 +131,11 @@ pub(super) fn expiry(request: &Request, now: Timestamp) -> Option<Obstacle> {
 
 /// Gathers what is needed, or says what is missing.
 fn case<'a>(facts: &'a Facts, azure: &'a Azure, step: Step) -> Result<Case<'a>, (Obstacle, Next)> {
+    let vm = facts.vm.as_ref().map_err(|o| (o.clone(), Next::After(BLOCKED)))?;
+    case_on(vm, facts, azure, step)
+}
+
+fn case_on<'a>(vm: &'a Vm, facts: &'a Facts, azure: &'a Azure, step: Step) -> Result<Case<'a>, (Obstacle, Next)> {
     let internal = || {
         let text = "A call was prepared without its request, claim or record. Please report this.";
         (Obstacle::new(Reason::InternalError, text), Next::After(BLOCKED))
@@ -105,7 +143,6 @@ fn case<'a>(facts: &'a Facts, azure: &'a Azure, step: Step) -> Result<Case<'a>, 
     let request = facts.request.as_ref().ok_or_else(internal)?;
     let record = facts.record.as_ref().ok_or_else(internal)?;
     let claim = facts.claim.as_ref().ok_or_else(internal)?;
-    let vm = facts.vm.as_ref().map_err(|o| (o.clone(), Next::After(BLOCKED)))?;
     let jobs = read(azure.jobs.as_ref(), "the vault's jobs")?;
     let now = azure.now.ok_or_else(|| {
         (
@@ -158,6 +195,20 @@ impl Case<'_> {
             Ok((item, side)) => self.check(item, side),
             Err(decision) => *decision,
         }
+    }
+
+    /// What to do where the jobs show, or may yet show, a call of this step; `None` where they do not.
+    fn sent_before(&self) -> Option<Decision> {
+        if let Some(adopted) = self.adopted() {
+            let Some(holder) = self.record.holder.as_ref().filter(|holder| **holder != self.facts.key) else {
+                return Some(adopted);
+            };
+            let text =
+                format!("A call of this request was made before, and its job is taken up once {holder} has ended.");
+            return Some(*self.wait(Reason::ItemHeld, text, BLOCKED));
+        }
+        let over = expiry(self.request, self.now).is_some();
+        self.unexplained(|job| !(over && job.detailed && job.phase.is_terminal())).err().map(|waits| *waits)
     }
 
     fn hold(&self, obstacle: Obstacle, next: Next) -> Decision {
