@@ -45,7 +45,7 @@ pub struct Run {
 /// One verb on one item, in a world with that script.
 pub fn run(verb: Verb, setup: Setup, shapes: &Arc<Shapes>, script: Arc<dyn Script>) -> Run {
     in_virtual_time(async {
-        let setup = Setup { items: vec![item(0, verb.from_state())], ..setup };
+        let setup = Setup { items: vec![item(0, verb.starting_state())], ..setup };
         let world = World::new(setup, shapes, |_| script);
         watch_ends(&world, 0);
         world.start_replica(0);

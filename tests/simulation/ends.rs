@@ -20,7 +20,7 @@ impl Script for Peace {
 
 fn run(verb: Verb, seed: u64, shapes: &Arc<Shapes>) -> (u64, Vec<String>, Standing, String) {
     in_virtual_time(async {
-        let setup = Setup { seed, job_seconds: 60, items: vec![item(0, verb.from_state())], ..Setup::default() };
+        let setup = Setup { seed, job_seconds: 60, items: vec![item(0, verb.starting_state())], ..Setup::default() };
         let world = World::new(setup, shapes, |_| Arc::new(Peace));
         world.start_replica(0);
         world.create(0, verb.plural(), request(verb, "once", 0));

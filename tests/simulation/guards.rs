@@ -48,6 +48,11 @@ fn is_record_write(crossing: &Crossing) -> bool {
     crossing.method == "PUT" && crossing.path.contains("itemrecords")
 }
 
+/// An item whose next job fails: Azure then allows the verb again.
+fn failing(verb: Verb) -> String {
+    item(0, verb.starting_state()).replace("state:", "failNext: capacity, state:")
+}
+
 const NAME: &str = "once";
 
 fn stands(world: &World, cluster: usize, verb: Verb) -> Standing {
@@ -68,7 +73,7 @@ fn told(setup: Setup, shapes: &Arc<Shapes>, script: Arc<dyn Script>, owners: usi
     let verb = Verb::ChangePoint;
     in_virtual_time(async {
         let setup =
-            Setup { items: vec![item(0, verb.from_state())], job_seconds: 120, keeps_crossings: false, ..setup };
+            Setup { items: vec![item(0, verb.starting_state())], job_seconds: 120, keeps_crossings: false, ..setup };
         let world = World::new(setup, shapes, |_| script);
         (0..owners).for_each(|_| drop(world.start_replica(0)));
         world.create(0, verb.plural(), request(verb, NAME, 0));
@@ -112,13 +117,7 @@ fn another_cluster(setup: Setup, shapes: &Arc<Shapes>, fate: Fate) -> Vec<String
     let verb = Verb::ChangePoint;
     in_virtual_time(async {
         let clusters = vec![jiff::SignedDuration::ZERO; 2];
-        let setup = Setup {
-            items: vec![item(0, verb.from_state())],
-            clusters,
-            job_seconds: 120,
-            keeps_crossings: false,
-            ..setup
-        };
+        let setup = Setup { items: vec![failing(verb)], clusters, job_seconds: 120, keeps_crossings: false, ..setup };
         let world = World::new(Setup { revives: false, ..setup }, shapes, |_| First::of(is_call, fate));
         let first = world.start_replica(0);
         world.create(0, verb.plural(), request(verb, NAME, 0));
@@ -140,7 +139,7 @@ fn another_cluster_after_the_call(setup: Setup, shapes: &Arc<Shapes>) -> Vec<Str
 fn applied_again(setup: Setup, shapes: &Arc<Shapes>) -> Vec<String> {
     let verb = Verb::ChangePoint;
     in_virtual_time(async {
-        let setup = Setup { items: vec![item(0, verb.from_state())], job_seconds: 25, keeps_crossings: false, ..setup };
+        let setup = Setup { items: vec![failing(verb)], job_seconds: 25, keeps_crossings: false, ..setup };
         let world = World::new(setup, shapes, |_| Arc::new(Peace));
         world.start_replica(0);
         for _ in 0..2 {
@@ -158,7 +157,7 @@ fn applied_again(setup: Setup, shapes: &Arc<Shapes>) -> Vec<String> {
 fn rebound(setup: Setup, shapes: &Arc<Shapes>, claim_lost: bool) -> Vec<String> {
     let verb = Verb::ChangePoint;
     in_virtual_time(async {
-        let items = vec![item(0, verb.from_state()), item(1, verb.from_state())];
+        let items = vec![item(0, verb.starting_state()), item(1, verb.starting_state())];
         let world =
             World::new(Setup { items, job_seconds: 25, keeps_crossings: false, ..setup }, shapes, |_| Arc::new(Peace));
         world.call(0, "DELETE", ("replicatedvms", NAMESPACE, "vm1"), false, Value::Null);
@@ -235,7 +234,7 @@ fn late_and_dead(setup: Setup, shapes: &Arc<Shapes>, late: Fate) -> Vec<String> 
     in_virtual_time(async {
         let clusters = vec![jiff::SignedDuration::ZERO; 2];
         let setup = Setup {
-            items: vec![item(0, verb.from_state())],
+            items: vec![item(0, verb.starting_state())],
             clusters,
             job_seconds: 120,
             keeps_crossings: false,

@@ -50,7 +50,7 @@ impl Verb {
     }
 
     /// In which state of its item it can be carried out, as the simulator's seed names it.
-    pub const fn from_state(self) -> &'static str {
+    pub const fn starting_state(self) -> &'static str {
         match self {
             Self::Failover | Self::FailoverAndCommit => "Protected",
             Self::ChangePoint | Self::Commit => "CommitPending",
