@@ -223,7 +223,7 @@ fn meet(some: usize) {
 /// `ASR_CELLS=n` meets another number of them.
 #[test]
 fn i1_cells_of_boundary_side_verb_and_fault_make_their_call_once_and_end() {
-    meet(std::env::var("ASR_CELLS").ok().and_then(|some| some.parse().ok()).unwrap_or(500));
+    meet(std::env::var("ASR_CELLS").ok().and_then(|some| some.parse().ok()).unwrap_or(120));
 }
 
 #[test]

@@ -11,8 +11,6 @@ pub enum Guard {
     AbsenceWait,
     /// The job list is always empty.
     LookBack,
-    /// Records come back without the requests that they remember.
-    Consumed,
     /// The write of an open intent is acknowledged and not kept.
     Durability,
     /// Every nonce is the same.

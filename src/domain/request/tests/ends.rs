@@ -31,17 +31,11 @@ fn given_azure_refused_the_call_when_decided_then_the_request_ends_with_azure_s_
 #[test]
 fn given_azure_s_time_is_not_known_when_a_request_ends_then_the_item_is_freed_all_the_same() {
     let azure = Azure { now: None, ..Azure::default() };
-    let changed = {
-        let mut facts = facts(failover());
-        facts.vm.as_mut().unwrap().item.name = "other".into();
-        facts
-    };
     let failed = Azure { job: Some(Reading::Known(failover_job(Phase::Failed))), ..azure.clone() };
     let table = [
         (Facts { record: Some(held(Kind::FailoverRequest, refused())), ..facts(failover()) }, azure.clone()),
         (Facts { record: Some(between()), request: None, ..facts(automatic()) }, azure.clone()),
         (Facts { record: Some(held(Kind::FailoverRequest, accepted())), ..facts(failover()) }, failed),
-        (changed, azure),
     ];
     for (facts, azure) in table {
         let decision = decide(&facts, &azure);
