@@ -41,9 +41,14 @@ fn tests() -> BTreeSet<String> {
 
 /// Every file below `tests/rules`.
 fn rules() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
-    files.collect()
+    below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules"))
+}
+
+fn below(path: &Path) -> String {
+    if path.is_file() {
+        return std::fs::read_to_string(path).unwrap();
+    }
+    std::fs::read_dir(path).unwrap().map(|entry| below(&entry.unwrap().path())).collect()
 }
 
 #[test]

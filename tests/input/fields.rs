@@ -140,7 +140,7 @@ async fn still_serves(world: &World) {
         world.act(name).await;
     }
     world.apply(failover("last", "")).await;
-    world.wait("FailoverRequest", "last", ("Ready", "False", None)).await;
+    world.wait("FailoverRequest", "last", ("Ready", "True", Some("AlreadyThere"))).await;
     let calls = ["unplannedFailover", "applyRecoveryPoint", "failoverCommit", "switchprotection"];
     assert_eq!(world.accepted().await, calls, "the good objects act, no odd one does");
 }

@@ -17,7 +17,7 @@ fn the_canary_check_can_fail() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_token_secret_or_signed_url_is_in_any_output() {
+async fn i19_no_token_secret_or_signed_url_is_in_any_output() {
     let world = World::with(Setup::default()).await;
     world.sim.set_item(json!({"name": "app01", "failNext": "capacity"})).await;
     world.apply(sample("failover")).await;

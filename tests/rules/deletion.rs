@@ -21,7 +21,7 @@ async fn rule_12_a_request_deleted_in_mid_run_is_closed_and_its_commit_does_not_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_12_every_object_deleted_in_mid_run_and_made_again_leaves_one_call() {
+async fn i06_rule_12_every_object_deleted_in_mid_run_and_made_again_leaves_one_call() {
     let world = World::with(slow()).await;
     world.apply(sample("failover")).await;
     world.running(FAILOVER).await;

@@ -28,7 +28,7 @@ async fn rule_08_a_failover_of_the_portal_is_committed_by_a_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_13_a_commit_of_the_portal_leaves_nothing_to_do() {
+async fn i11_rule_13_a_commit_of_the_portal_leaves_nothing_to_do() {
     let world = World::new().await;
     world.fail_over().await;
     world.portal("failoverCommit").await;

@@ -22,7 +22,7 @@ const fn stalls(reason: &'static str) -> (&'static str, &'static str, Option<&'s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rule_09_wrong_direction_expired_too_far_and_reused_names_send_nothing() {
+async fn i13_rule_09_wrong_direction_expired_too_far_and_reused_names_send_nothing() {
     let world = World::new().await;
     let back = "  direction: RecoveryToPrimary\n";
     let there = held(&world, "back", back, ("Ready", "True", Some("AlreadyThere")), "this request sent nothing").await;
@@ -196,4 +196,23 @@ async fn rule_09_two_namespaces_that_claim_one_item_do_not_learn_each_others_nam
     let twice = wait_condition(&client, "ReplicatedVm", &other, "app01", stalls("ItemClaimedTwice"), DEADLINE).await;
     assert!(!message(&twice, "Stalled").contains(&world.namespace), "{twice:#}");
     eventually(DEADLINE, "no call", async || if world.sent().await.is_empty() { Ok(()) } else { Err("sent") }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i18_a_secret_of_another_namespace_is_not_used() {
+    let world = World::with(Setup { with_vm: false, ..Setup::default() }).await;
+    let elsewhere = world.operator_namespace.clone();
+    let secret =
+        ["create", "secret", "generic", "azure", "--from-literal=clientSecret=theirs", "--namespace", &elsewhere];
+    world.plane.kubectl(&secret, None).await.expect_success();
+    let by_secret = "type: ServicePrincipal\n    secretRef: {name: azure, key: clientSecret}";
+    let vault =
+        sample("vault").replace("type: WorkloadIdentity", by_secret).replace("    serviceAccountName: asr\n", "");
+    world.apply(vault).await;
+    let vault = world.wait("RecoveryVault", "vault-dr", ("Ready", "False", Some("CredentialsFailed"))).await;
+    let said = message(&vault, "Ready");
+    assert!(said.contains("the Secret azure has no key clientSecret"), "{vault:#}");
+    assert!(said.contains("create it in the RecoveryVault's namespace"), "{vault:#}");
+    let asked = world.sim.get("requests").await;
+    assert!(!asked.to_string().contains("token"), "nothing was asked of Entra ID: {asked:#}");
 }

@@ -113,7 +113,7 @@ async fn old_manifests_send_nothing(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn loop_rule_08_at_every_state_the_same_conditions_come_back_from_azure_alone() {
+async fn i20_loop_rule_08_at_every_state_the_same_conditions_come_back_from_azure_alone() {
     let mut world = World::with(Setup { clock_rate: 1, ..Setup::default() }).await;
     for (verb, seconds) in [
         (None, 0),

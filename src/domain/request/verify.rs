@@ -20,6 +20,9 @@ pub use look_back::look_back_since;
 /// How long to wait for something that Azure will change by itself.
 const SOON: Duration = Duration::from_secs(10);
 
+/// The longest time until what could not be read is read again, unless Azure asks for more.
+const UNREAD: Duration = Duration::from_secs(60);
+
 /// How long after a step's end the item may still show the state before it.
 const LAG: SignedDuration = SignedDuration::from_mins(10);
 
@@ -172,7 +175,7 @@ fn read<'a, T>(reading: Option<&'a Reading<T>>, what: &str) -> Result<&'a T, (Ob
 }
 
 fn after(u: &Unreadable) -> Next {
-    Next::After(u.retry_after.unwrap_or_else(|| super::super::backoff::delay(u.class, 4, 1.0)))
+    Next::After(u.retry_after.unwrap_or_else(|| super::super::backoff::delay(u.class, 4, 1.0).min(UNREAD)))
 }
 
 impl Case<'_> {

@@ -37,3 +37,17 @@ fn a_life_cycle_that_azure_does_not_tell_now_is_the_one_that_was_seen_before() {
         assert_eq!(life(&facts(before), &item).as_deref(), wanted, "{told:?} {before:?}");
     }
 }
+
+#[test]
+fn i25_an_item_that_a_list_lacks_counts_as_gone_only_when_that_is_certain() {
+    let lacking =
+        |gone| VmFacts { items: Ok(Reading::Known(Default::default())), gone, ..facts(Some(("item", Some("life")))) };
+    let table = [
+        (lacking(Gone::Unsure), Reason::ItemMissing),
+        (lacking(Gone::Certain), Reason::ItemNotFound),
+        (VmFacts { items: Ok(Reading::Absent), ..lacking(Gone::Unsure) }, Reason::Pending),
+    ];
+    for (facts, wanted) in table {
+        assert_eq!(resolve(&facts).map(|_| ()).unwrap_err().reason, wanted, "{facts:?}");
+    }
+}

@@ -134,7 +134,7 @@ async fn arrivals(world: &World, item: &str) -> Vec<Timestamp> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fault_a_429_is_left_alone_for_as_long_as_it_says_in_whatever_form() {
+async fn i17_fault_a_429_is_left_alone_for_as_long_as_it_says_in_whatever_form() {
     let world = World::with(slow()).await;
     world.apply(sample("vm").replace("app01", "db01")).await;
     let asks = |item: &str, nth: u32, wait: Value| json!({"operation": "unplannedFailover", "item": item, "nth": nth, "effect": "refuse", "status": 429, "retryAfter": wait});
@@ -148,7 +148,7 @@ async fn fault_a_429_is_left_alone_for_as_long_as_it_says_in_whatever_form() {
             asks("db01", 1, json!(600)),
         ]))
         .await;
-    world.apply(format!("{}---\n{}", failover("one", ""), failover("two", DB))).await;
+    world.apply(failover("one", "")).await;
     world.running("one").await;
     let at = arrivals(&world, ITEM).await;
     let gaps: Vec<Duration> =
@@ -158,6 +158,8 @@ async fn fault_a_429_is_left_alone_for_as_long_as_it_says_in_whatever_form() {
     for (gap, least) in gaps.iter().zip([1.0, 1.0, 2.0, 1.0]) {
         assert!(gap.as_secs_f64() >= least, "{gaps:?}");
     }
+    // It holds every call of the identity on the vault, so it comes last.
+    world.apply(failover("two", DB)).await;
     let patient = world.wait("FailoverRequest", "two", ("Reconciling", "True", Some("Throttled"))).await;
     assert!(message(&patient, "Reconciling").contains("left alone"), "{patient:#}");
     assert_eq!(arrivals(&world, OTHER_ITEM).await.len(), 1);

@@ -123,7 +123,7 @@ fn given_the_points_cannot_be_read_when_one_must_be_chosen_then_it_waits() {
 }
 
 #[test]
-fn given_a_call_that_never_left_when_sent_again_then_its_frozen_point_is_kept_while_it_fits() {
+fn i10_given_a_call_that_never_left_when_sent_again_then_its_frozen_point_is_kept_while_it_fits() {
     let frozen = |name: &str| {
         let mut record = held(Kind::FailoverRequest, not_sent());
         let point = PointRef { id: format!("/points/{name}"), time: None, kind: None };
