@@ -1,8 +1,7 @@
 //! Steps 1 to 4 of the protocol for one call: look back, check the item, choose the point, open the intent.
 
-use super::super::around::SideSettings;
 use super::super::ids::Step;
-use super::super::item::{self, Item, Naming, Obstacle, Side, Sides};
+use super::super::item::{self, Item, Obstacle, Side};
 use super::super::job::{Job, JobId};
 use super::super::observed::{Azure, Claim, Facts, Reading, Request, Unreadable, Vm};
 use super::super::record::{End, Intent, Outcome, PointRef, Record};
@@ -16,6 +15,7 @@ mod check;
 mod look_back;
 
 pub use look_back::look_back_since;
+pub(super) use look_back::{end_unless_sent, nothing_was_sent};
 
 /// How long to wait for something that Azure will change by itself.
 const SOON: Duration = Duration::from_secs(10);
@@ -51,38 +51,6 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, step: Step) -> Decision {
         Ok(case) => case.decide(),
         Err((obstacle, next)) => not_ready(facts, azure, obstacle, next),
     }
-}
-
-/// The end of a request that made no call as far as its record remembers: once the vault's jobs show the same.
-pub(super) fn end_unless_sent(facts: &Facts, azure: &Azure, step: Step, how: (End, Obstacle)) -> Decision {
-    let Some(vm) = claimed(facts) else {
-        return wait(facts, &Obstacle::new(Reason::Pending, "The target is not frozen yet."), Next::After(SOON));
-    };
-    match case_on(&vm, facts, azure, step) {
-        Ok(case) => case.sent_before().unwrap_or_else(|| conclude(facts, azure, how.0, how.1, None)),
-        Err((missing, next)) => wait(facts, &missing, next),
-    }
-}
-
-/// Whether the vault's jobs show that no call of `step` was made, as far as they ever will.
-pub(super) fn nothing_was_sent(facts: &Facts, azure: &Azure, step: Step) -> bool {
-    let Some(vm) = claimed(facts) else { return false };
-    case_on(&vm, facts, azure, step).is_ok_and(|case| case.sent_before().is_none())
-}
-
-/// What is looked back at: the item that was claimed, whatever the request's ReplicatedVm stands for now.
-fn claimed(facts: &Facts) -> Option<Vm> {
-    let claim = facts.claim.as_ref()?;
-    Some(Vm {
-        uid: None,
-        suspended: None,
-        sides: Sides { primary_region: String::new(), recovery_region: String::new() },
-        naming: Naming::ItemName(claim.item_name.clone()),
-        vault_id: claim.vault_id.clone(),
-        item: Item { name: claim.item_name.clone(), ..Item::default() },
-        primary: SideSettings::default(),
-        recovery: SideSettings::default(),
-    })
 }
 
 /// What is missing keeps the request waiting; if it holds the item with a call that never left, only until its validUntil.
@@ -198,20 +166,6 @@ impl Case<'_> {
             Ok((item, side)) => self.check(item, side),
             Err(decision) => *decision,
         }
-    }
-
-    /// What to do where the jobs show, or may yet show, a call of this step; `None` where they do not.
-    fn sent_before(&self) -> Option<Decision> {
-        if let Some(adopted) = self.adopted() {
-            let Some(holder) = self.record.holder.as_ref().filter(|holder| **holder != self.facts.key) else {
-                return Some(adopted);
-            };
-            let text =
-                format!("A call of this request was made before, and its job is taken up once {holder} has ended.");
-            return Some(*self.wait(Reason::ItemHeld, text, BLOCKED));
-        }
-        let over = expiry(self.request, self.now).is_some();
-        self.unexplained(|job| !(over && job.detailed && job.phase.is_terminal())).err().map(|waits| *waits)
     }
 
     fn hold(&self, obstacle: Obstacle, next: Next) -> Decision {
@@ -349,8 +303,7 @@ impl Case<'_> {
     /// Stops while Azure still wants to be left alone, and for a moment after a call that did not leave.
     fn not_throttled(&self) -> Result<(), Box<Decision>> {
         if !self.azure.writes_wait.is_zero() {
-            let text =
-                "This identity has made all the calls that the vault takes for now; the call is made after that.";
+            let text = "Azure asked this identity to be left alone, or it has made all the calls that the vault takes for now (--provider-writes-per-minute). The call is made after that, by itself.";
             return Err(self.wait(Reason::Throttled, text, self.azure.writes_wait));
         }
         let intent = self.record.intent.as_ref().filter(|_| self.record.held_by(&self.facts.key));

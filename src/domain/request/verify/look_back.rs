@@ -1,13 +1,15 @@
 //! Look-back: was this very call made before, by a run that nobody remembers? It reads jobs, and never sends.
 
 use super::super::super::Reason;
+use super::super::super::around::SideSettings;
 use super::super::super::ids::{CallId, MAX_ATTEMPTS, Step, same};
+use super::super::super::item::{Item, Naming, Obstacle, Sides};
 use super::super::super::job::Job;
-use super::super::super::observed::{Limits, Reading};
-use super::super::super::record::{Intent, Outcome};
+use super::super::super::observed::{Azure, Facts, Limits, Reading, Vm};
+use super::super::super::record::{End, Intent, Outcome};
 use super::super::super::verb;
-use super::super::{Decision, Effect};
-use super::Case;
+use super::super::{BLOCKED, Decision, Effect, Next, conclude, wait};
+use super::{Case, SOON, case_on, expiry};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -25,7 +27,58 @@ fn carries(job: &Job, ours: &[(u32, String)]) -> bool {
     job.client_request_id.as_ref().is_some_and(|id| ours.iter().any(|(_, our)| same(our, id)))
 }
 
+/// The end of a request that made no call as far as its record remembers: once the vault's jobs show the same.
+pub(in crate::domain::request) fn end_unless_sent(
+    facts: &Facts,
+    azure: &Azure,
+    step: Step,
+    how: (End, Obstacle),
+) -> Decision {
+    let Some(vm) = claimed(facts) else {
+        return wait(facts, &Obstacle::new(Reason::Pending, "The target is not frozen yet."), Next::After(SOON));
+    };
+    match case_on(&vm, facts, azure, step) {
+        Ok(case) => case.sent_before().unwrap_or_else(|| conclude(facts, azure, how.0, how.1, None)),
+        Err((missing, next)) => wait(facts, &missing, next),
+    }
+}
+
+/// Whether the vault's jobs show that no call of `step` was made, as far as they ever will.
+pub(in crate::domain::request) fn nothing_was_sent(facts: &Facts, azure: &Azure, step: Step) -> bool {
+    let Some(vm) = claimed(facts) else { return false };
+    case_on(&vm, facts, azure, step).is_ok_and(|case| case.sent_before().is_none())
+}
+
+/// What is looked back at: the item that was claimed, whatever the request's ReplicatedVm stands for now.
+fn claimed(facts: &Facts) -> Option<Vm> {
+    let claim = facts.claim.as_ref()?;
+    Some(Vm {
+        uid: None,
+        suspended: None,
+        sides: Sides { primary_region: String::new(), recovery_region: String::new() },
+        naming: Naming::ItemName(claim.item_name.clone()),
+        vault_id: claim.vault_id.clone(),
+        item: Item { name: claim.item_name.clone(), ..Item::default() },
+        primary: SideSettings::default(),
+        recovery: SideSettings::default(),
+    })
+}
+
 impl Case<'_> {
+    /// What to do where the jobs show, or may yet show, a call of this step; `None` where they do not.
+    fn sent_before(&self) -> Option<Decision> {
+        if let Some(adopted) = self.adopted() {
+            let Some(holder) = self.record.holder.as_ref().filter(|holder| **holder != self.facts.key) else {
+                return Some(adopted);
+            };
+            let text =
+                format!("A call of this request was made before, and its job is taken up once {holder} has ended.");
+            return Some(*self.wait(Reason::ItemHeld, text, BLOCKED));
+        }
+        let over = expiry(self.request, self.now).is_some();
+        self.unexplained(|job| !(over && job.detailed && job.phase.is_terminal())).err().map(|waits| *waits)
+    }
+
     /// Finds the job of an earlier, forgotten run of this very step. Its id is nobody else's, but for the jobs that do its
     /// work, which may carry it too and are of another scenario.
     pub(super) fn adopted(&self) -> Option<Decision> {
