@@ -31,7 +31,7 @@ impl Stage {
         plane.install_crds().await;
         let rbac = read("deploy/operator/rbac.yaml")?;
         plane.apply(&rbac).await;
-        plane.kubectl(&["create", "namespace", "demo"], None).await.expect_success();
+        plane.create_namespace("demo").await;
         println!("Starting a simulated Azure, {clock_rate} times as fast as the real one");
         let simulator = Simulator::start(&read("deploy/demo/seed.yaml")?, clock_rate).await?;
         println!("Starting the operator, with the permissions of deploy/operator/rbac.yaml");

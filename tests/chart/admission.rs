@@ -45,7 +45,7 @@ impl People {
         let install = ["install", NAME, CHART, "--namespace", NAME, "--create-namespace", "--set", set];
         helm.run(&install).await.expect_success();
         for namespace in ["demo", "other"] {
-            plane.kubectl(&["create", "namespace", namespace], None).await.expect_success();
+            plane.create_namespace(namespace).await;
         }
         let people = Self { plane, helm, requests: AtomicU32::new(0) };
         people.policies_are_in_force().await;

@@ -100,7 +100,7 @@ async fn flux_waits_while_it_runs_and_fails_only_what_failed() {
     assert_eq!(kinds, all);
     let same = |check: &Value| ["inProgress", "failed", "current"].map(|field| check[field].clone());
     assert!(checks.iter().all(|check| same(check) == same(&checks[0])), "the kinds are judged alike");
-    plane.apply(&policy(&checks[0])).await;
+    plane.kubectl_apply(&policy(&checks[0])).await;
     for (number, (object, _, expected)) in cases().into_iter().enumerate() {
         let probe = json!({"apiVersion": "flux.test/v1", "kind": "Probe", "metadata": {"name": format!("p{number}")}, "seen": object});
         let told = eventually(DEADLINE, "the policy's answer", async || {

@@ -78,7 +78,7 @@ async fn what_is_rendered_is_taken_strictly_by_the_api_server() {
     let wait = ["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"];
     plane.kubectl(&wait, None).await.expect_success();
     for namespace in ["asr-operator", "demo", "other"] {
-        plane.kubectl(&["create", "namespace", namespace], None).await.expect_success();
+        plane.create_namespace(namespace).await;
     }
     let all_on = crate::harness::RunDir::create("values").unwrap().write("all-on.yaml", ALL_ON).unwrap();
     let helm = Helm::offline().await;

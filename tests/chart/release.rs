@@ -169,7 +169,7 @@ async fn grants_are_what_is_used(stage: &Stage) {
 }
 
 async fn no_role_no_token(stage: &Stage) {
-    stage.plane.kubectl(&["create", "namespace", "other"], None).await.expect_success();
+    stage.plane.create_namespace("other").await;
     stage.plane.apply(FOREIGN_VAULT).await;
     let wanted = ("Ready", "False", Some("CredentialsFailed"));
     let vault = wait_condition(&stage.client, "RecoveryVault", "other", "vault-dr", wanted, DEADLINE).await;

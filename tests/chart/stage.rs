@@ -29,7 +29,7 @@ impl Stage {
     /// A cluster with the chart in it, a simulated Azure that allows what the roles in `deploy/azure` say, and an operator.
     pub async fn set() -> Self {
         let plane = ControlPlane::start(Options { audit: true, ..Options::default() }).await.unwrap();
-        plane.kubectl(&["create", "namespace", "demo"], None).await.expect_success();
+        plane.create_namespace("demo").await;
         let sim = Simulator::start(&azure::seed(), 400).await.unwrap();
         let helm = Helm::on(plane.kubeconfig_path()).await;
         let values = RunDir::create("values").unwrap().write("values.yaml", &values(&sim).to_string()).unwrap();

@@ -3,9 +3,11 @@
 //! Azure's clock runs as fast as ours; a job ends when the stage says so, so a boundary is not missed on a slow machine.
 
 use crate::act::Act;
-use crate::harness::{ControlPlane, Options, Program, RunDir, Simulator, Supervised, eventually, product_binary};
+use crate::harness::{
+    ControlPlane, Options, Program, RunDir, Simulator, Supervised, eventually, objects, product_binary,
+};
 use crate::proxy::Proxy;
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -50,8 +52,7 @@ impl Account {
     /// Makes it, in the namespace of its own name.
     async fn create(plane: &ControlPlane, name: &'static str, rbac: &str) -> Self {
         plane.apply(&renamed(rbac, name)).await;
-        let create = ["create", "token", name, "--namespace", name, "--duration=24h"];
-        let token = plane.kubectl(&create, None).await.expect_success().trim().to_owned();
+        let token = plane.service_account_token(name, name).await;
         Self { name, token }
     }
 }
@@ -140,20 +141,10 @@ impl<'a> Stage<'a> {
 
     /// Creates what was written for the namespace `demo`.
     pub async fn create(&self, yaml: &str) {
-        for doc in yaml.replace("namespace: demo", &format!("namespace: {}", self.namespace)).split("\n---\n") {
-            let object: DynamicObject = serde_yaml::from_str(doc).unwrap_or_else(|error| panic!("{error}: {doc}"));
-            let created = self.api_of(&object).create(&PostParams::default(), &object).await;
-            created.unwrap_or_else(|error| panic!("{error}: {doc}"));
-        }
-    }
-
-    fn api_of(&self, object: &DynamicObject) -> Api<DynamicObject> {
-        let types = object.types.clone().unwrap();
-        let gvk = GroupVersionKind::try_from(&types).unwrap();
-        let resource = ApiResource::from_gvk(&gvk);
-        match &object.metadata.namespace {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, &resource),
-            None => Api::all_with(self.client.clone(), &resource),
+        let yaml = yaml.replace("namespace: demo", &format!("namespace: {}", self.namespace));
+        for object in objects::documents(&yaml) {
+            let created = objects::api_of(&self.client, &object).create(&PostParams::default(), &object).await;
+            created.unwrap_or_else(|error| panic!("{error}: {object:?}"));
         }
     }
 

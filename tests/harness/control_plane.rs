@@ -9,12 +9,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
 
 use super::binaries::Binaries;
+use super::objects;
 use super::pki::Pki;
 use super::process::Supervised;
 use super::run_dir::RunDir;
@@ -54,6 +57,7 @@ pub struct ControlPlane {
     url: String,
     kubeconfig: PathBuf,
     namespaces: AtomicU32,
+    crds: OnceCell<()>,
     pki: Pki,
     files: Files,
     /// In the order in which they are stopped.
@@ -98,7 +102,8 @@ impl ControlPlane {
         let (api_server, url) = start_api_server(&binaries, &dir, &files, &pki, &etcd_url, wanted).await?;
         let kubeconfig = write_kubeconfig(&dir, "admin", &url, &pki.admin_token)?;
         let (namespaces, servers) = (AtomicU32::new(0), Mutex::new(vec![api_server, etcd]));
-        let plane = Self { binaries, dir, url, kubeconfig, namespaces, pki, files, servers, _data: data };
+        let crds = OnceCell::new();
+        let plane = Self { binaries, dir, url, kubeconfig, namespaces, crds, pki, files, servers, _data: data };
         if options.controller_manager {
             plane.start_controller_manager().await?;
         }
@@ -203,10 +208,18 @@ impl ControlPlane {
 
     /// A kubeconfig of a ServiceAccount, with a token of a day, to run a program under that account's own rights.
     pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> PathBuf {
-        let command = ["create", "token", name, "--namespace", namespace, "--duration=24h"];
-        let token = self.kubectl(&command, None).await.expect_success();
+        let token = self.service_account_token(namespace, name).await;
         let file = format!("{namespace}-{name}");
-        write_kubeconfig(&self.dir, &file, &self.url, token.trim()).expect("a writable folder")
+        write_kubeconfig(&self.dir, &file, &self.url, &token).expect("a writable folder")
+    }
+
+    /// A token of a ServiceAccount, of a day.
+    pub async fn service_account_token(&self, namespace: &str, name: &str) -> String {
+        let request = serde_json::from_value(json!({"spec": {"audiences": [], "expirationSeconds": 86_400}}));
+        let request: TokenRequest = request.expect("a request");
+        let accounts = kube::Api::<ServiceAccount>::namespaced(self.client().await, namespace);
+        let made = accounts.create_token_request(name, &Default::default(), &request).await;
+        made.unwrap_or_else(|error| panic!("a token of {namespace}/{name}: {error}")).status.expect("a token").token
     }
 
     /// Runs kubectl as the administrator.
@@ -239,8 +252,13 @@ impl ControlPlane {
         }
     }
 
-    /// `kubectl apply` of this YAML; panics when it is refused.
+    /// Applies this YAML; panics when it is refused.
     pub async fn apply(&self, yaml: &str) {
+        objects::apply(&self.client().await, yaml).await;
+    }
+
+    /// `kubectl apply` of this YAML; panics when it is refused.
+    pub async fn kubectl_apply(&self, yaml: &str) {
         self.kubectl(&["apply", "-f", "-"], Some(yaml)).await.expect_success();
     }
 
@@ -260,12 +278,21 @@ impl ControlPlane {
     pub async fn namespace(&self, prefix: &str) -> String {
         let number = self.namespaces.fetch_add(1, Ordering::Relaxed);
         let name = format!("{prefix}-{number}");
-        self.kubectl(&["create", "namespace", &name], None).await.expect_success();
+        self.create_namespace(&name).await;
         name
     }
 
-    /// Installs the product's CRDs, as a user would, and waits until they are served.
+    /// Makes the namespace of this name.
+    pub async fn create_namespace(&self, name: &str) {
+        self.apply(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n")).await;
+    }
+
+    /// Installs the product's CRDs, as a user would, and waits until they are served; the first time that it is asked.
     pub async fn install_crds(&self) {
+        self.crds.get_or_init(|| self.apply_crds()).await;
+    }
+
+    async fn apply_crds(&self) {
         let apply = ["apply", "--server-side", "-f", CRDS];
         self.kubectl(&apply, None).await.expect_success();
         let wait = ["wait", "--for=condition=Established", "--timeout=60s", "-f", CRDS];

@@ -23,6 +23,7 @@
 
 mod binaries;
 mod control_plane;
+pub mod objects;
 mod operator;
 mod pki;
 mod process;

@@ -42,7 +42,7 @@ async fn rule_07_manual_commit_policy_commits_nothing_and_names_the_vm_to_valida
 async fn rule_08_a_commit_request_makes_it_final() {
     let world = World::new().await;
     world.fail_over().await;
-    world.apply(sample("commit")).await;
+    world.kubectl_apply(sample("commit")).await;
     let done = world.wait("CommitRequest", COMMIT, ("Ready", "True", Some("Succeeded"))).await;
     assert_eq!(reads(&done, "Done"), ("True", "Committed"));
     let vm = world.wait("ReplicatedVm", "app01", ("NeedsReprotect", "True", None)).await;

@@ -25,14 +25,10 @@ async fn i06_rule_12_every_object_deleted_in_mid_run_and_made_again_leaves_one_c
     let world = World::with(slow()).await;
     world.apply(sample("failover")).await;
     world.running(FAILOVER).await;
-    for (kind, name) in [
-        ("recoveryvault", "vault-dr"),
-        ("replicatedvm", "app01"),
-        ("failoverrequest", FAILOVER),
-        ("serviceaccount", "asr"),
-    ] {
+    for (kind, name) in [("recoveryvault", "vault-dr"), ("replicatedvm", "app01"), ("failoverrequest", FAILOVER)] {
         world.delete(kind, name).await;
     }
+    world.kubectl(&["delete", "serviceaccount", "asr"]).await.expect_success();
     world.job_ends().await;
     // Without a RecoveryVault for the vault nobody can look: the record is held until there is one again.
     world.apply(sample("vault")).await;
@@ -67,7 +63,7 @@ async fn rule_12_a_namespace_deleted_in_mid_run_goes_away_and_the_item_is_free_a
     world.plane.kubectl(&gone, None).await.expect_success();
     world.job_ends().await;
     // The vault comes back under the same name of namespace, and the run is closed from the record alone.
-    world.plane.kubectl(&["create", "namespace", &world.namespace], None).await.expect_success();
+    world.plane.create_namespace(&world.namespace).await;
     world.apply(sample("vault")).await;
     world.released().await;
     assert_eq!(world.sent_on(ITEM).await, ["unplannedFailover"]);

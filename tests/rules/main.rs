@@ -6,6 +6,7 @@
 mod harness;
 
 mod act;
+mod again;
 mod budgets;
 mod canary;
 mod change_point;

@@ -1,6 +1,6 @@
 //! Rule 10: a request that ran never runs again, however its object comes back, and its object says that it ran.
 
-use crate::harness::{ControlPlane, Options, eventually, wait_condition};
+use crate::harness::{ControlPlane, Options, eventually, objects, wait_condition};
 use crate::world::{
     DEADLINE, FAILOVER, ITEM, OTHER_ITEM, Setup, World, commit, failover, job, message, operator, reads, sample,
 };
@@ -70,7 +70,7 @@ async fn rule_10_deleted_and_created_again_after_its_run_it_says_that_it_ran() {
     let world = World::new().await;
     let before = world.fail_over().await;
     world.delete("failoverrequest", FAILOVER).await;
-    world.apply(sample("failover")).await;
+    world.kubectl_apply(sample("failover")).await;
     let after = world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("AlreadyRun"))).await;
     assert_eq!(reads(&after, "FailedOver"), ("True", "FailedOver"));
     assert_eq!(job(&before), job(&after));
@@ -126,7 +126,7 @@ async fn rule_10_a_second_cluster_on_the_same_vault_finds_the_run_and_repeats_no
     let plane = ControlPlane::start(Options { controller_manager: false, ..Options::default() }).await.unwrap();
     plane.install_crds().await;
     let namespace = &world.namespace;
-    plane.kubectl(&["create", "namespace", namespace], None).await.expect_success();
+    plane.create_namespace(namespace).await;
     let _second = operator(&plane, namespace, "second", &world.sim, quarantine("4")).await;
     for manifest in ["vault", "vm", "failover"] {
         plane.apply(&world.localized(sample(manifest))).await;
@@ -153,8 +153,7 @@ async fn rule_10_a_lost_item_record_is_made_again_and_the_old_job_found() {
     let first = world.fail_over().await;
     let record = world.record().await;
     let name = record["metadata"]["name"].as_str().unwrap();
-    let lose = ["delete", "itemrecord", name, "--namespace", &world.operator_namespace];
-    world.plane.kubectl(&lose, None).await.expect_success();
+    objects::delete(&world.client, "ItemRecord", &world.operator_namespace, name).await;
     world.delete("failoverrequest", FAILOVER).await;
     // A restarted operator sees the item for the first time, and makes its record.
     world.operator.restart().await.unwrap();

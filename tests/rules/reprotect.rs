@@ -2,6 +2,7 @@
 
 use crate::harness::{condition, eventually};
 use crate::world::{DEADLINE, ITEM, REPROTECT, Setup, World, message, reads, request, sample};
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 const KIND: &str = "ReprotectRequest";
@@ -182,9 +183,8 @@ async fn loop_rule_10_a_missing_old_vm_is_a_warning_with_a_longer_estimate() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn loop_rule_10_the_cause_of_a_failed_reprotect_and_its_fix_are_in_the_condition() {
-    for (recipe, code, fix) in
-        [("egress", "151196", "NAT"), ("lock", "ScopeLocked", "lock"), ("quota", "150097", "quota")]
-    {
+    let recipes = [("egress", "151196", "NAT"), ("lock", "ScopeLocked", "lock"), ("quota", "150097", "quota")];
+    let fails = async |(recipe, code, fix): (&str, &str, &str)| {
         let world = committed().await;
         world.sim.set_item(json!({"name": "app01", "failNext": recipe})).await;
         world.apply(sample("reprotect")).await;
@@ -197,7 +197,8 @@ async fn loop_rule_10_the_cause_of_a_failed_reprotect_and_its_fix_are_in_the_con
         // The person's way out: the cause is mended, and a new name.
         world.succeed(&reprotect("again", "RecoveryToPrimary")).await;
         assert_eq!(world.accepted().await, ["switchprotection", "switchprotection"], "{recipe}");
-    }
+    };
+    join_all(recipes.map(fails)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,7 +210,7 @@ async fn loop_rule_11_a_namespace_deleted_in_the_middle_makes_no_call_and_the_re
     let gone = ["delete", "namespace", &world.namespace, "--timeout=80s"];
     world.plane.kubectl(&gone, None).await.expect_success();
     world.job_ends().await;
-    world.plane.kubectl(&["create", "namespace", &world.namespace], None).await.expect_success();
+    world.plane.create_namespace(&world.namespace).await;
     world.apply(sample("vault")).await;
     let record = world.released().await;
     let end = &record["spec"]["consumed"][0]["result"];

@@ -1,8 +1,11 @@
 //! One test's world: a namespace, a simulated Azure and an operator, all its own, on the shared API server.
 
 use crate::harness::{
-    ControlPlane, KubectlOutput, Operator, OperatorOptions, Simulator, condition, eventually, get, wait_condition,
+    ControlPlane, KubectlOutput, Operator, OperatorOptions, Simulator, asr_resource, condition, eventually, get,
+    objects, wait_condition,
 };
+use k8s_openapi::api::core::v1::Event;
+use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -112,7 +115,12 @@ impl World {
 
     /// Applies a manifest written for the namespace `demo`, as a user does.
     pub async fn apply(&self, yaml: impl AsRef<str>) {
-        self.plane.apply(&self.localized(yaml.as_ref())).await;
+        objects::apply(&self.client, &self.localized(yaml.as_ref())).await;
+    }
+
+    /// The same with kubectl.
+    pub async fn kubectl_apply(&self, yaml: impl AsRef<str>) {
+        self.plane.kubectl_apply(&self.localized(yaml.as_ref())).await;
     }
 
     /// Runs kubectl in this world's namespace.
@@ -219,10 +227,9 @@ impl World {
     pub async fn event(&self, event_type: &str, reason: &str) -> Value {
         let selector = format!("type={event_type},reason={reason}");
         eventually(DEADLINE, &format!("an event {selector}"), async || {
-            let list = ["get", "events", "--field-selector", &selector, "--output=json"];
-            let text = self.kubectl(&list).await.expect_success();
-            let list: Value = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-            list["items"].as_array().and_then(|all| all.first().cloned()).ok_or_else(|| "none".to_owned())
+            let events = ApiResource::erase::<Event>(&());
+            let found = objects::list(&self.client, &events, &self.namespace, &selector).await;
+            found.into_iter().next().ok_or_else(|| "none".to_owned())
         })
         .await
     }
@@ -260,9 +267,15 @@ impl World {
 
     /// Takes the status of an object away, as a restore does.
     pub async fn wipe_status(&self, kind: &str, name: &str) {
-        let patch = ["patch", kind, name, "--subresource=status", "--type=merge", "--patch", "{\"status\": null}"];
-        let out = self.kubectl(&patch).await.expect_success();
-        assert!(out.contains("patched") && !out.contains("no change"), "{out}");
+        let before = self.get(kind, name).await;
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &asr_resource(kind));
+        let none = Patch::Merge(json!({"status": null}));
+        let wiped = api.patch_status(name, &PatchParams::default(), &none).await.unwrap();
+        assert_ne!(
+            wiped.metadata.resource_version.unwrap(),
+            before["metadata"]["resourceVersion"],
+            "nothing was wiped"
+        );
     }
 
     /// Waits until nobody holds the record of `app01`'s item, and returns it.
@@ -282,14 +295,12 @@ impl World {
 
     /// Deletes an object, and waits until it is gone.
     pub async fn delete(&self, kind: &str, name: &str) {
-        self.kubectl(&["delete", kind, name, "--timeout=60s"]).await.expect_success();
+        objects::delete(&self.client, kind, &self.namespace, name).await;
     }
 
     /// The record of `app01`'s item, with its name.
     pub async fn record(&self) -> Value {
-        let list = ["get", "itemrecords", "--namespace", &self.operator_namespace, "--output=json"];
-        let list: Value = serde_json::from_str(&self.plane.kubectl(&list, None).await.expect_success()).unwrap();
-        let records = list["items"].as_array().cloned().unwrap_or_default();
+        let records = objects::list(&self.client, &asr_resource("ItemRecord"), &self.operator_namespace, "").await;
         records.into_iter().find(|record| record["spec"]["itemName"] == ITEM).unwrap_or(Value::Null)
     }
 }

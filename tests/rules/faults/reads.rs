@@ -31,12 +31,20 @@ async fn fault_a_body_that_breaks_off_or_never_ends_is_read_again_and_nothing_is
     for name in [FAILOVER, "other"] {
         world.wait("FailoverRequest", name, ("Ready", "True", Some("Succeeded"))).await;
     }
+    assert_eq!(world.sent().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fault_a_body_that_swells_when_unpacked_is_read_again_and_nothing_is_sent_on_it() {
+    let world = World::new().await;
+    world.fail_over().await;
     world.sim.faults(json!({"operation": "jobs.list", "effect": "gzipBomb", "times": 0, "bytes": 200_000_000})).await;
     world.apply(sample("commit")).await;
     waits(&world, "CommitRequest", crate::world::COMMIT, "VaultUnreachable", "not understood").await;
+    assert_eq!(world.sent().await.len(), 1);
     world.sim.clear_faults().await;
     world.wait("CommitRequest", crate::world::COMMIT, ("Ready", "True", Some("Succeeded"))).await;
-    assert_eq!(world.sent().await.len(), 3);
+    assert_eq!(world.accepted().await, ["unplannedFailover", "failoverCommit"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,10 +89,15 @@ async fn fault_a_page_that_is_lost_does_not_lose_the_vm() {
     assert_eq!(world.accepted().await, ["unplannedFailover", "failoverCommit"]);
 }
 
-/// Lets the item show this, and nothing of what it showed before.
+/// Lets the item show this, and nothing of what it showed before: at once, since a request that was deleted may be on its
+/// way still, and an item that is well for a moment would let it go.
 async fn shown_as(world: &World, shows: Value) {
-    world.sim.set_item(json!({"name": "app01", "overrides": null})).await;
-    world.sim.set_item(json!({"name": "app01", "overrides": shows})).await;
+    let mut overrides = json!({"allowedOperations": null, "activeLocation": null, "currentScenario": null,
+        "providerSpecificDetails": null});
+    for (field, value) in shows.as_object().unwrap() {
+        overrides[field] = value.clone();
+    }
+    world.sim.set_item(json!({"name": "app01", "overrides": overrides})).await;
 }
 
 /// An item that shows this is not failed over, for that reason.
