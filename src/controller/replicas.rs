@@ -71,6 +71,7 @@ pub async fn run(ctx: Context, client: Client, readiness: Readiness, stop: Cance
     let mut seat = Seat::new(ctx, client, readiness);
     // A member that has not seen all there is would only take work away.
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         () = seat.ctx.stores.ready() => {}
     }
@@ -81,6 +82,7 @@ pub async fn run(ctx: Context, client: Client, readiness: Readiness, stop: Cance
             () = seat.turn() => {}
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => break,
             () = tokio::time::sleep(LOOKED_EVERY) => {}
         }

@@ -64,7 +64,7 @@ pub struct VaultHandle {
     /// Which settings it was made from.
     pub fingerprint: String,
     snapshot: RwLock<Snapshot>,
-    followed: Mutex<HashMap<JobId, RequestKey>>,
+    followed: Mutex<BTreeMap<JobId, RequestKey>>,
     copies: Mutex<BTreeSet<RequestKey>>,
     details: Mutex<HashMap<JobId, (Moment, Job)>>,
     points: Mutex<HashMap<String, KeptPoints>>,
@@ -346,7 +346,7 @@ impl VaultHandle {
 
 /// All observed vaults.
 #[derive(Debug, Default)]
-pub struct Vaults(RwLock<HashMap<VaultKey, Arc<VaultHandle>>>);
+pub struct Vaults(RwLock<BTreeMap<VaultKey, Arc<VaultHandle>>>);
 
 impl Vaults {
     /// The view of one RecoveryVault.

@@ -231,6 +231,8 @@ impl ControlPlane {
             .env("KUBECACHEDIR", self.dir.join("kubectl-cache"))
             // A person's own kubectl preferences are no part of a test.
             .env("KUBERC", "off")
+            // It ends before collecting its memory is worth anything.
+            .env("GOGC", "off")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

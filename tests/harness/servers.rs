@@ -19,6 +19,8 @@ const PORT_ATTEMPTS: usize = 5;
 /// Requests of ServiceAccounts, without bodies; a watch is written down when it begins and when it ends.
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"], "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}]}"#;
 const POLL: Duration = Duration::from_millis(100);
+/// There is memory enough: the servers of Go need not collect theirs so often.
+const GC: (&str, &str) = ("GOGC", "500");
 /// Short: whoever else took the port may never answer.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -54,6 +56,7 @@ pub async fn start_etcd(binaries: &Binaries, dir: &RunDir, lasting: bool) -> Res
     let mut etcd = if lasting { etcd } else { etcd.scratch(data.clone()) }
         .arg("--data-dir")
         .arg(&data)
+        .env(GC.0, GC.1)
         .args(["--unsafe-no-fsync", "--enable-grpc-gateway=false"])
         .args(["--listen-client-urls", "http://127.0.0.1:0"])
         .args(["--advertise-client-urls", "http://127.0.0.1:0"])
@@ -127,6 +130,7 @@ fn api_server<'a>(
 ) -> Program<'a> {
     let option = |name: &str, path: &PathBuf| format!("--{name}={}", path.display());
     Program::new("kube-apiserver", &binaries.kube_apiserver, log)
+        .env(GC.0, GC.1)
         .arg(format!("--etcd-servers={etcd}"))
         .arg(format!("--secure-port={port}"))
         .arg(option("cert-dir", &dir.join("certificates")))
@@ -144,6 +148,7 @@ fn api_server<'a>(
             // A loopback address is no endpoint: without this it complains about it for ever.
             "--endpoint-reconciler-type=none",
             "--profiling=false",
+            "--enable-priority-and-fairness=false",
         ])
 }
 

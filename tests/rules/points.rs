@@ -64,10 +64,13 @@ async fn rule_02_latest_crash_consistent_is_the_newest_of_its_kind() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_03_custom_by_id_takes_that_point() {
-    let world = World::new().await;
+    // At the service's own pace: the oldest point must not be thinned out meanwhile.
+    let world = World::with(Setup { clock_rate: 1, ..Setup::default() }).await;
     let vm = world.wait("ReplicatedVm", "app01", ("Ready", "True", None)).await;
     let oldest = vm["status"]["recoveryPoints"]["oldest"]["id"].as_str().unwrap().to_owned();
     world.apply(failover(FAILOVER, &format!("  recoveryPoint: {{type: Custom, id: {oldest}}}\n"))).await;
+    world.accepts("unplannedFailover").await;
+    world.job_ends().await;
     let done = world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
     assert_eq!(done["status"]["recoveryPointUsed"]["id"], oldest);
     assert!(sent_point(&world).await.as_str().unwrap().ends_with(&oldest));

@@ -10,6 +10,9 @@ use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(240);
 
+/// Five times the pace at which a person watches.
+const PACE: [&str; 2] = ["--clock-rate", "300"];
+
 /// Somebody who sends the failover again, behind the operator's back.
 const DUPLICATE: &str = r#"#!/bin/sh
 echo '{"verb": "unplannedFailover", "item": "app01"}' |
@@ -20,7 +23,7 @@ fn demo(arguments: &[&str]) -> (RunDir, Supervised) {
     let programs = product_binary("asr-operator").unwrap();
     let example = programs.parent().unwrap().join("examples/demo");
     let dir = RunDir::create("demo").unwrap();
-    let process = Program::new("demo", &example, dir.join("demo.log")).args(arguments).start().unwrap();
+    let process = Program::new("demo", &example, dir.join("demo.log")).args(arguments).args(PACE).start().unwrap();
     (dir, process)
 }
 

@@ -206,7 +206,13 @@ impl Driver {
             tokio::select! {
                 biased;
                 Some(done) = self.passes.join_next() => self.done(done),
-                Ok(sleeper) = woken.recv() => self.is_due(sleeper, Instant::now()),
+                Ok(sleeper) = woken.recv() => {
+                    self.is_due(sleeper, Instant::now());
+                    // Those of one moment begin in the order of their names, not in that of a hash.
+                    while let Ok(sleeper) = woken.try_recv() {
+                        self.is_due(sleeper, Instant::now());
+                    }
+                }
                 Some(change) = changes.recv() => {
                     let after = late.back().map_or(now, |(at, _)| *at);
                     late.push_back((after.max(Instant::now() + self.lag()), change));
