@@ -1,5 +1,6 @@
 //! The rules of the job, each a test by name, on a real API server, with the operator as a process of its own and the
-//! simulator over real HTTP and TLS. Judged by what a user sees and by the simulator's ledger.
+//! simulator over real HTTP and TLS. Judged by what a user sees and by the simulator's ledger. Beside them, since they wait
+//! most of the time, what a newcomer sees first: the demo and the README.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
 #[path = "../harness/mod.rs"]
@@ -7,6 +8,8 @@ mod harness;
 
 mod act;
 mod again;
+mod away_and_home;
+mod azure_faults;
 mod budgets;
 mod canary;
 mod change_point;
@@ -14,13 +17,13 @@ mod contention;
 mod crash;
 mod decisions;
 mod deletion;
-mod faults;
+mod demo;
 mod jobs;
 mod points;
 mod portal;
+mod readme;
 mod refusals;
 mod replay;
 mod replicas;
 mod reprotect;
-mod round_trip;
 mod world;
