@@ -230,6 +230,9 @@ fn run_go(go: &mut Command, log: &Path, heartbeat: impl Fn(u64)) -> Result<()> {
     Err(Failure::new(format!("go build failed ({status}):\n{tail}")))
 }
 
+/// Names, for an example that a test starts, the folder of the programs that Cargo built for that test.
+pub const PROGRAMS: &str = "ASR_PROGRAMS";
+
 /// A program of this package: the one that Cargo built for this test, or, for an example, the one beside it, brought up to date first.
 pub fn product_binary(name: &str) -> Result<PathBuf> {
     let for_tests = match name {
@@ -237,9 +240,10 @@ pub fn product_binary(name: &str) -> Result<PathBuf> {
         "asr-simulator" => option_env!("CARGO_BIN_EXE_asr-simulator"),
         _ => None,
     };
-    match for_tests {
-        Some(path) => Ok(path.into()),
-        None => built_beside_this_example(name),
+    match (for_tests, std::env::var_os(PROGRAMS)) {
+        (Some(path), _) => Ok(path.into()),
+        (None, Some(folder)) => Ok(Path::new(&folder).join(name)),
+        (None, None) => built_beside_this_example(name),
     }
 }
 

@@ -32,7 +32,7 @@ mod servers;
 mod simulator;
 mod wait;
 
-pub use binaries::{Binaries, helm, lua, product_binary};
+pub use binaries::{Binaries, PROGRAMS, helm, lua, product_binary};
 pub use control_plane::{ControlPlane, KubectlOutput, Options, say};
 pub use operator::{Operator, OperatorOptions};
 pub use pki::Pki;

@@ -1,7 +1,7 @@
 //! The demo, as a user runs it: what it reports is recomputed from the simulator's ledger and from kubectl, and a call
 //! that somebody duplicates makes it fail.
 
-use crate::harness::{Binaries, Program, RunDir, Signal, Supervised, product_binary};
+use crate::harness::{Binaries, PROGRAMS, Program, RunDir, Signal, Supervised, product_binary};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -20,10 +20,16 @@ echo '{"verb": "unplannedFailover", "item": "app01"}' |
 "#;
 
 fn demo(arguments: &[&str]) -> (RunDir, Supervised) {
-    let programs = product_binary("asr-operator").unwrap();
-    let example = programs.parent().unwrap().join("examples/demo");
+    let operator = product_binary("asr-operator").unwrap();
+    let programs = operator.parent().unwrap();
+    let example = programs.join("examples/demo");
     let dir = RunDir::create("demo").unwrap();
-    let process = Program::new("demo", &example, dir.join("demo.log")).args(arguments).args(PACE).start().unwrap();
+    let process = Program::new("demo", &example, dir.join("demo.log"))
+        .env(PROGRAMS, programs)
+        .args(arguments)
+        .args(PACE)
+        .start()
+        .unwrap();
     (dir, process)
 }
 
