@@ -12,15 +12,11 @@ mod world;
 mod control;
 mod operator;
 mod tally;
+mod worlds;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
-
-use tally::Tally;
-use world::store::Shapes;
 
 /// What is run.
 #[derive(Parser)]
@@ -48,34 +44,11 @@ enum Output {
 fn main() {
     let args = Args::parse();
     let began = Instant::now();
-    let worlds = args.requests.div_ceil(operator::REQUESTS);
-    let tally = run(&args, worlds);
+    let tally = worlds::run(args.requests, args.seed, args.threads);
     let seconds = began.elapsed().as_secs_f64();
     match args.output {
         Output::Text => println!("{}", tally.text(args.seed, seconds)),
         Output::Json => println!("{:#}", tally.json(args.seed, seconds)),
     }
     std::process::exit(i32::from(!tally.holds()));
-}
-
-/// Runs all worlds, each once with the operator and once with the control.
-fn run(args: &Args, worlds: u64) -> Tally {
-    let shapes = Arc::new(Shapes::installed());
-    let (next, shapes, args) = (&AtomicU64::new(0), &shapes, &args);
-    let thread = move || {
-        let mut tally = Tally::default();
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= worlds {
-                return tally;
-            }
-            let requests = operator::REQUESTS.min(args.requests - number * operator::REQUESTS);
-            operator::run(args.seed + number, requests, shapes, &mut tally);
-            control::run(args.seed + number, requests, shapes, &mut tally);
-        }
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..args.threads.max(1)).map(|_| scope.spawn(thread)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).fold(Tally::default(), Tally::with)
-    })
 }

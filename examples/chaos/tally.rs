@@ -19,6 +19,8 @@ pub struct Tally {
     pub ends: BTreeMap<Standing, u64>,
     /// Requests left at OutcomeUnknown, by what was seen of their call.
     pub unknown: BTreeMap<String, u64>,
+    /// Requests that wait behind one of those.
+    pub behind: u64,
     /// Anything else that must not be.
     pub violations: Vec<String>,
     /// Calls beyond what was asked for, of the control.
@@ -35,9 +37,8 @@ impl Tally {
         self.requests += 1;
         *self.ends.entry(standing).or_default() += 1;
         if standing == Standing::Unknown {
-            let operations = object.and_then(|object| object["status"]["operations"].as_array()).cloned();
-            let last = operations.and_then(|all| all.last().cloned()).unwrap_or_default();
-            *self.unknown.entry(cause(&last)).or_default() += 1;
+            let cause = object.map_or_else(String::new, cause);
+            *self.unknown.entry(cause).or_default() += 1;
         }
     }
 
@@ -53,6 +54,7 @@ impl Tally {
         self.duplicates += other.duplicates;
         other.ends.iter().for_each(|(end, count)| *self.ends.entry(*end).or_default() += count);
         other.unknown.into_iter().for_each(|(cause, count)| *self.unknown.entry(cause).or_default() += count);
+        self.behind += other.behind;
         self.violations.extend(other.violations);
         self.control_duplicates += other.control_duplicates;
         self.control_lost += other.control_lost;
@@ -84,7 +86,7 @@ impl Tally {
             "lostRequests": self.lost(),
             "succeeded": self.ended(Standing::Succeeded),
             "failed": self.ended(Standing::Failed),
-            "outcomeUnknown": {"total": self.ended(Standing::Unknown), "byCause": self.unknown},
+            "outcomeUnknown": {"total": self.ended(Standing::Unknown), "byCause": self.unknown, "waitingBehind": self.behind},
             "violations": self.violations,
             "control": {
                 "acceptedDuplicates": self.control_duplicates,
@@ -103,7 +105,7 @@ impl Tally {
         let faults = self.faults.iter().map(|(class, count)| ((*class).to_owned(), *count)).collect();
         let unknown = self.unknown.iter().map(|(cause, count)| (cause.clone(), *count)).collect();
         format!(
-            "{} requests from seed {seed} in {seconds:.0} s\n\nfaults\n{}\naccepted duplicates  {}\nlost requests        {}\nsucceeded            {}\nfailed               {}\nOutcomeUnknown       {}\n{}\nthe control, under the same storm: posts without an intent, retries three times\naccepted duplicates  {}\nlost requests        {}\n{}",
+            "{} requests from seed {seed} in {seconds:.0} s\n\nfaults\n{}\naccepted duplicates  {}\nlost requests        {}\nsucceeded            {}\nfailed               {}\nOutcomeUnknown       {}\n{}waiting behind them  {}\n\nthe control, under the same storm: posts without an intent, retries three times\naccepted duplicates  {}\nlost requests        {}\n{}",
             self.requests,
             list(faults),
             self.duplicates,
@@ -112,6 +114,7 @@ impl Tally {
             self.ended(Standing::Failed),
             self.ended(Standing::Unknown),
             list(unknown),
+            self.behind,
             self.control_duplicates,
             self.control_lost,
             self.violations.join("\n"),
@@ -119,8 +122,12 @@ impl Tally {
     }
 }
 
-/// What was seen of a call whose outcome nobody knows.
-fn cause(operation: &Value) -> String {
-    let message = operation["errors"][0]["message"].as_str().or(operation["state"].as_str());
-    message.unwrap_or("no operation shown").chars().take(80).collect()
+/// Why the outcome of a request's call is not known, in the words of its condition, without names of jobs.
+fn cause(object: &Value) -> String {
+    let conditions = object["status"]["conditions"].as_array();
+    let stalled = conditions.and_then(|all| all.iter().find(|condition| condition["type"] == "Stalled"));
+    let message = stalled.and_then(|stalled| stalled["message"].as_str()).unwrap_or_default();
+    let seen = message.split("is not sent again. ").nth(1).and_then(|rest| rest.split(" Look at").next());
+    let is_name = |word: &&str| word.chars().filter(char::is_ascii_digit).count() > 3;
+    seen.unwrap_or(message).split(' ').filter(|word| !is_name(word)).collect::<Vec<_>>().join(" ")
 }

@@ -5,6 +5,15 @@
 mod harness;
 mod world;
 
+#[path = "../../examples/chaos/control.rs"]
+mod control;
+#[path = "../../examples/chaos/operator.rs"]
+mod operator;
+#[path = "../../examples/chaos/tally.rs"]
+mod tally;
+#[path = "../../examples/chaos/worlds.rs"]
+mod worlds;
+
 mod cells;
 mod chaos;
 mod ends;

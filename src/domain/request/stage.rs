@@ -155,10 +155,13 @@ fn free_stage(facts: &Facts) -> Stage {
     }
     if let Some(holder) = &record.holder {
         let who = other(facts, holder);
-        return blocked(
-            Reason::ItemHeld,
-            format!("{who} is running on this VM. This request is checked again when that has ended."),
-        );
+        let open = |intent: &Intent| matches!(intent.outcome, None | Some(Outcome::Unknown { .. }));
+        let does = if record.intent.as_ref().is_some_and(open) {
+            "has called Azure for this VM, and what came of it is not known yet. If that says OutcomeUnknown, a RequestDecision releases it"
+        } else {
+            "is running on this VM"
+        };
+        return blocked(Reason::ItemHeld, format!("{who} {does}. This request is checked again when that has ended."));
     }
     if let Some(wait) = quarantine(facts) {
         return wait;

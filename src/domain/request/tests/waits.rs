@@ -7,7 +7,7 @@ use super::super::super::ids::Kind;
 use super::super::super::item::{Obstacle, Scenario};
 use super::super::super::job::{JobId, Phase};
 use super::super::super::observed::{Azure, Facts, Reading};
-use super::super::super::record::{End, Record};
+use super::super::super::record::{End, Outcome, Owner, Record};
 use super::super::{InLine, Next, decide, first_in_line};
 use super::fixture::*;
 use super::told::*;
@@ -30,7 +30,7 @@ fn given_an_obstacle_in_the_cluster_when_decided_then_it_waits_and_sends_nothing
     let missing = Obstacle::new(Reason::VmNotFound, "There is no such ReplicatedVm.");
     let other = key(Kind::CommitRequest, "other");
     let held_by_other = |kind| {
-        let owner = super::super::super::record::Owner { key: key(kind, "other"), ..owner(kind) };
+        let owner = Owner { key: key(kind, "other"), ..owner(kind) };
         Some(Record::empty(VAULT, "app01-item").open(&owner, held(kind, None).intent.unwrap(), now()).unwrap())
     };
     let table = [
@@ -48,6 +48,19 @@ fn given_an_obstacle_in_the_cluster_when_decided_then_it_waits_and_sends_nothing
     ];
     for (facts, effect, reason) in table {
         assert_eq!(told(&facts, &azure(item())), (effect, WAITS, Some(reason)), "{facts:?}");
+    }
+}
+
+#[test]
+fn given_another_request_holds_the_vm_when_decided_then_its_unknown_call_is_told_from_a_run() {
+    let job = Outcome::Accepted { job: JobId("j1".into()) };
+    let unknown = Outcome::Unknown { detail: "reset".into() };
+    for (outcome, says) in [(Some(job), "is running on this VM"), (Some(unknown), "a RequestDecision releases it")] {
+        let owner = Owner { key: key(Kind::CommitRequest, "other"), ..owner(Kind::CommitRequest) };
+        let intent = held(Kind::CommitRequest, outcome).intent.unwrap();
+        let record = Record::empty(VAULT, "app01-item").open(&owner, intent, now()).unwrap();
+        let decision = decide(&with(|f| f.record = Some(record)), &azure(item()));
+        assert!(message(&decision).contains(says), "{}", message(&decision));
     }
 }
 

@@ -1,0 +1,31 @@
+//! All worlds of a run, over some threads.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::tally::Tally;
+use crate::world::store::Shapes;
+use crate::{control, operator};
+
+/// Runs as many worlds as that many requests need, from this seed on, each once with the operator and once with the control.
+pub fn run(requests: u64, seed: u64, threads: usize) -> Tally {
+    let worlds = requests.div_ceil(operator::REQUESTS);
+    let shapes = Arc::new(Shapes::installed());
+    let (next, shapes) = (&AtomicU64::new(0), &shapes);
+    let thread = move || {
+        let mut tally = Tally::default();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= worlds {
+                return tally;
+            }
+            let some = operator::REQUESTS.min(requests - number * operator::REQUESTS);
+            operator::run(seed + number, some, shapes, &mut tally);
+            control::run(seed + number, some, shapes, &mut tally);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(thread)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).fold(Tally::default(), Tally::with)
+    })
+}
