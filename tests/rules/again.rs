@@ -1,19 +1,8 @@
 //! The loop's rule 7: again and again.
 
-use crate::world::{Setup, World, identity, sample};
+use crate::world::{ROUND, Setup, World, identity, sample};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-
-/// The calls of one round, in order.
-const ROUND: [&str; 7] = [
-    "unplannedFailover",
-    "applyRecoveryPoint",
-    "failoverCommit",
-    "switchprotection",
-    "unplannedFailover",
-    "failoverCommit",
-    "switchprotection",
-];
 
 const REQUESTS: [&str; 7] =
     ["failover", "change-point", "commit", "reprotect", "failback", "commit-home", "reprotect-home"];

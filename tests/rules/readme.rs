@@ -1,6 +1,7 @@
 //! Everything that the README shows is run: its commands in their order, its reasons, its files.
 
 use crate::harness::{ControlPlane, Operator, OperatorOptions, Simulator, helm, say};
+use crate::world::ROUND;
 use asr_operator::domain::Reason;
 
 const README: &str = include_str!("../../README.md");
@@ -63,16 +64,7 @@ async fn its_commands_work_in_their_order() {
     }
     let calls = sim.accepted().await;
     let operations: Vec<&str> = calls.iter().filter_map(|call| call["operation"].as_str()).collect();
-    let loop_of_seven = [
-        "unplannedFailover",
-        "applyRecoveryPoint",
-        "failoverCommit",
-        "switchprotection",
-        "unplannedFailover",
-        "failoverCommit",
-        "switchprotection",
-    ];
-    assert_eq!(operations, loop_of_seven);
+    assert_eq!(operations, ROUND);
 }
 
 #[test]
