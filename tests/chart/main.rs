@@ -19,3 +19,4 @@ mod release;
 mod stage;
 mod supply;
 mod threats;
+mod walk;

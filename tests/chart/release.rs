@@ -6,19 +6,10 @@ use crate::azure;
 use crate::harness::{condition, eventually, get, wait_condition};
 use crate::helm::{Helm, objects};
 use crate::kstatus::Watch;
-use crate::stage::{DEADLINE, NAME, Stage, values};
+use crate::stage::{DEADLINE, NAME, Stage};
+use crate::walk::{LOOP, OPERATIONS, values};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-
-const LOOP: [(&str, &str, &str); 7] = [
-    ("30-failover", "FailoverRequest", "app01-out-2026-06-01"),
-    ("35-change-recovery-point", "ChangeRecoveryPointRequest", "app01-point-2026-06-01"),
-    ("40-commit", "CommitRequest", "app01-commit-2026-06-01"),
-    ("50-reprotect", "ReprotectRequest", "app01-reprotect-2026-06-01"),
-    ("60-failback", "FailoverRequest", "app01-home-2026-06-01"),
-    ("70-commit-home", "CommitRequest", "app01-commit-home-2026-06-01"),
-    ("80-reprotect-home", "ReprotectRequest", "app01-reprotect-home-2026-06-01"),
-];
 
 /// A vault with a client secret, which a Secret of its namespace holds.
 const SECOND_VAULT: &str = r"
@@ -132,16 +123,7 @@ async fn whole_loop(stage: &Stage) {
             stage.wait("ReplicatedVm", "app01", ("Protected", "True", None)).await;
         }
     }
-    let operations = [
-        "unplannedFailover",
-        "applyRecoveryPoint",
-        "failoverCommit",
-        "switchprotection",
-        "unplannedFailover",
-        "failoverCommit",
-        "switchprotection",
-    ];
-    assert_eq!(stage.accepted().await, operations);
+    assert_eq!(stage.accepted().await, OPERATIONS);
 }
 
 /// What the roles give and the run did not need, with the reason why they give it.

@@ -4,7 +4,8 @@
 use crate::azure;
 use crate::harness::{ControlPlane, Options, Program, RunDir, Simulator, Supervised, product_binary, wait_condition};
 use crate::helm::{CHART, Helm};
-use serde_json::{Value, json};
+use crate::walk::values;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,16 +85,6 @@ impl Stage {
             .map(|call| call["operation"].as_str().unwrap_or_default().to_owned())
             .collect()
     }
-}
-
-/// What a person would write down for this Azure and the namespace `demo`.
-pub fn values(sim: &Simulator) -> Value {
-    json!({
-        "azure": {"armEndpoint": sim.arm, "authorityHost": sim.authority, "caBundle": {"configMap": "azure-ca"}},
-        "tenants": [{"namespace": "demo", "serviceAccounts": ["asr"], "secrets": ["asr-client"]}],
-        "safety": {"newRecordQuarantineSeconds": 0},
-        "taskDetailEverySeconds": 1,
-    })
 }
 
 /// The replicas of the installed Deployment.

@@ -1,7 +1,7 @@
 //! The programs that the harness runs: those of Kubernetes, taken or built once, and those of this package.
 //!
 //! `KUBEBUILDER_ASSETS` names a folder that holds them; what it lacks is built from the Go modules under `tests/controlplane`
-//! into `<target>/controlplane/`. Nothing here starts a server.
+//! into `<target>/controlplane/`, and those of a node from `tests/node` into `<target>/node/`. Nothing here starts a server.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -13,18 +13,30 @@ use sha2::{Digest, Sha256};
 use super::run_dir::target_dir;
 use super::{Failure, Result};
 
-const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/controlplane");
+const MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
 const HEARTBEAT: Duration = Duration::from_secs(20);
 const VERSION_VARIABLES: &str = "k8s.io/component-base/version";
 
-/// Name of the program, the Go package that it is built from, and the folder of `tests/controlplane` whose module pins it.
+/// Name of the program, the Go package that it is built from, and the folder of `tests` whose module pins it. The first
+/// part of that folder's path is also the name of the folder of `<target>` that the program is built into.
 type Source = (&'static str, &'static str, &'static str);
-const ETCD: Source = ("etcd", "go.etcd.io/etcd/server/v3", "");
-const API_SERVER: Source = ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", "");
-const KUBECTL: Source = ("kubectl", "k8s.io/kubernetes/cmd/kubectl", "");
-const CONTROLLER_MANAGER: Source = ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", "");
-const HELM: Source = ("helm", "helm.sh/helm/v4/cmd/helm", "helm");
-const LUA: Source = ("glua", "github.com/yuin/gopher-lua/cmd/glua", "lua");
+const ETCD: Source = ("etcd", "go.etcd.io/etcd/server/v3", "controlplane");
+const API_SERVER: Source = ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", "controlplane");
+const KUBECTL: Source = ("kubectl", "k8s.io/kubernetes/cmd/kubectl", "controlplane");
+const CONTROLLER_MANAGER: Source =
+    ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", "controlplane");
+const HELM: Source = ("helm", "helm.sh/helm/v4/cmd/helm", "controlplane/helm");
+const LUA: Source = ("glua", "github.com/yuin/gopher-lua/cmd/glua", "controlplane/lua");
+const KUBERNETES_OF_A_NODE: [Source; 3] = [
+    ("kubelet", "k8s.io/kubernetes/cmd/kubelet", "node/kubernetes"),
+    ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy", "node/kubernetes"),
+    ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler", "node/kubernetes"),
+];
+const CONTAINERD: [Source; 3] = [
+    ("containerd", "github.com/containerd/containerd/v2/cmd/containerd", "node/containerd"),
+    ("containerd-shim-runc-v2", "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2", "node/containerd"),
+    ("ctr", "github.com/containerd/containerd/v2/cmd/ctr", "node/containerd"),
+];
 
 /// Paths of the control plane's programs.
 #[derive(Clone, Debug)]
@@ -80,6 +92,13 @@ pub fn lua(progress: impl Fn(&str)) -> Result<PathBuf> {
     one(LUA, progress)
 }
 
+/// The folder of what a node runs besides the control plane's programs: kubelet, kube-proxy, kube-scheduler and containerd with
+/// its shim and `ctr`, built once.
+pub fn node_programs(progress: impl Fn(&str)) -> Result<PathBuf> {
+    build(&KUBERNETES_OF_A_NODE, &progress)?;
+    build(&CONTAINERD, &progress)
+}
+
 fn one(source: Source, progress: impl Fn(&str)) -> Result<PathBuf> {
     let taken = std::env::var_os("KUBEBUILDER_ASSETS").map(|assets| Path::new(&assets).join(source.0));
     match taken {
@@ -90,8 +109,9 @@ fn one(source: Source, progress: impl Fn(&str)) -> Result<PathBuf> {
 
 /// Builds what is not up to date; all of `sources` are of one module.
 fn build(sources: &[Source], progress: impl Fn(&str)) -> Result<PathBuf> {
-    let folder = target_dir()?.join("controlplane");
-    let recipe = Recipe::read(&folder, sources[0].2)?;
+    let module = sources[0].2;
+    let folder = target_dir()?.join(module.split('/').next().unwrap_or(module));
+    let recipe = Recipe::read(&folder, module)?;
     if sources.iter().all(|source| recipe.is_built(source)) {
         return Ok(folder);
     }
@@ -114,7 +134,7 @@ fn lock(folder: &Path, progress: &impl Fn(&str)) -> Result<File> {
     std::fs::create_dir_all(folder).map_err(failed)?;
     let file = File::create(&path).map_err(failed)?;
     if file.try_lock().is_err() {
-        progress("another process builds the control plane's programs: waiting for it");
+        progress("another process builds the same programs: waiting for it");
         file.lock().map_err(failed)?;
     }
     Ok(file)
@@ -131,14 +151,16 @@ struct Recipe {
 
 impl Recipe {
     fn read(folder: &Path, module: &str) -> Result<Self> {
-        let module = Path::new(MODULE).join(module);
+        let module = Path::new(MODULES).join(module);
         let read = |name: &str| {
             let path = module.join(name);
             std::fs::read_to_string(&path)
                 .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))
         };
         let (requirements, sums) = (read("go.mod")?, read("go.sum")?);
-        let version = requirements.lines().find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes "));
+        let pinned = requirements.lines().find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes "));
+        // What only tools need is marked so behind its version.
+        let version = pinned.and_then(|rest| rest.split_whitespace().next());
         let flags = version.map_or_else(|| "-s -w".to_owned(), link_flags);
         let digest = Sha256::digest(format!("{requirements}\n{sums}\n{flags}"));
         Ok(Self {
@@ -268,14 +290,7 @@ fn build_beside_this_example(name: &str) -> Result<PathBuf> {
     };
     // The example is named too, so that Cargo unites features as it did for it and compiles nothing twice.
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // What Cargo told this program of its package would make it take everything for changed; a person's own settings of
-    // Cargo (its home, the target directory) stay, or the programs would be built elsewhere, or all over again.
-    let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
-    for (variable, _) in std::env::vars_os() {
-        if of_package.iter().any(|prefix| variable.to_string_lossy().starts_with(prefix)) {
-            cargo.env_remove(variable);
-        }
-    }
+    forget_this_package(&mut cargo);
     let status = cargo
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["build", "--quiet", "--bins", "--example", example])
@@ -285,4 +300,16 @@ fn build_beside_this_example(name: &str) -> Result<PathBuf> {
         return Err(Failure::new(format!("cargo build --bins for {name} failed: {status:?}")));
     }
     Ok(profile_folder.to_owned())
+}
+
+/// Takes from a command what Cargo told this program of its package: a Cargo that it runs would take everything for changed. A
+/// person's own settings of Cargo (its home, the target directory) stay, or the programs would be built elsewhere, or all
+/// over again.
+pub fn forget_this_package(command: &mut Command) {
+    let of_package = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
+    for (variable, _) in std::env::vars_os() {
+        if of_package.iter().any(|prefix| variable.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(variable);
+        }
+    }
 }

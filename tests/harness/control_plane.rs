@@ -4,7 +4,6 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,10 +12,10 @@ use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
 use tokio::sync::OnceCell;
 
 use super::binaries::Binaries;
+use super::kubectl::{KubectlOutput, kubectl};
 use super::objects;
 use super::pki::Pki;
 use super::process::Supervised;
@@ -224,34 +223,8 @@ impl ControlPlane {
 
     /// Runs kubectl as the administrator.
     pub async fn kubectl(&self, arguments: &[&str], stdin: Option<&str>) -> KubectlOutput {
-        let mut command = tokio::process::Command::new(&self.binaries.kubectl);
-        command
-            .args(arguments)
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("KUBECACHEDIR", self.dir.join("kubectl-cache"))
-            // A person's own kubectl preferences are no part of a test.
-            .env("KUBERC", "off")
-            // It ends before collecting its memory is worth anything.
-            .env("GOGC", "off")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command.spawn().expect("kubectl starts");
-        let mut input = child.stdin.take().expect("piped above");
-        let text = stdin.unwrap_or_default().as_bytes();
-        let feed = async move {
-            // kubectl may end without reading all of it.
-            input.write_all(text).await.ok();
-        };
-        let ((), output) = tokio::join!(feed, child.wait_with_output());
-        let output = output.expect("kubectl runs");
-        KubectlOutput {
-            command: arguments.join(" "),
-            status: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        let cache = self.dir.join("kubectl-cache");
+        kubectl(&self.binaries.kubectl, &self.kubeconfig, &cache, arguments, stdin).await
     }
 
     /// Applies this YAML; panics when it is refused.
@@ -317,35 +290,6 @@ impl ControlPlane {
     /// Stops it now, and waits until all of it is gone.
     pub fn stop(self) {
         self.kill_servers();
-    }
-}
-
-/// What a run of kubectl came to.
-#[derive(Clone, Debug)]
-pub struct KubectlOutput {
-    pub command: String,
-    pub status: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl KubectlOutput {
-    /// Whether it exited with 0.
-    pub fn succeeded(&self) -> bool {
-        self.status == Some(0)
-    }
-
-    /// Its standard output; panics with what it said when it failed.
-    pub fn expect_success(self) -> String {
-        assert!(
-            self.succeeded(),
-            "kubectl {} failed ({:?}): {}{}",
-            self.command,
-            self.status,
-            self.stderr,
-            self.stdout
-        );
-        self.stdout
     }
 }
 

@@ -23,6 +23,7 @@
 
 mod binaries;
 mod control_plane;
+mod kubectl;
 pub mod objects;
 mod operator;
 mod pki;
@@ -32,8 +33,9 @@ mod servers;
 mod simulator;
 mod wait;
 
-pub use binaries::{Binaries, PROGRAMS, helm, lua, product_binary};
-pub use control_plane::{ControlPlane, KubectlOutput, Options, say};
+pub use binaries::{Binaries, PROGRAMS, forget_this_package, helm, lua, node_programs, product_binary};
+pub use control_plane::{ControlPlane, Options, say};
+pub use kubectl::{KubectlOutput, kubectl};
 pub use operator::{Operator, OperatorOptions};
 pub use pki::Pki;
 pub use process::{Program, Signal, Supervised, is_alive};

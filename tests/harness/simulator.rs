@@ -32,10 +32,15 @@ pub struct Simulator {
 impl Simulator {
     /// Starts one with this seed; its service time runs `clock_rate` times as fast as ours.
     pub async fn start(seed_yaml: &str, clock_rate: u32) -> Result<Self> {
+        Self::start_at("127.0.0.1:0", seed_yaml, clock_rate).await
+    }
+
+    /// The same at this address.
+    pub async fn start_at(listen: &str, seed_yaml: &str, clock_rate: u32) -> Result<Self> {
         let dir = RunDir::create("simulator")?;
         let seed = dir.write("seed.yaml", seed_yaml)?;
         let mut process = Program::new("asr-simulator", &product_binary("asr-simulator")?, dir.join("simulator.log"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--seed"])
+            .args(["serve", "--listen", listen, "--seed"])
             .arg(&seed)
             .arg("--ca-out")
             .arg(dir.path())
