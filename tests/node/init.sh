@@ -7,6 +7,7 @@
 #   ETCD KUBE_APISERVER KUBE_CONTROLLER_MANAGER KUBECTL    these programs
 set -euo pipefail
 export PATH=$NODE_PROGRAMS:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/run/state
 readonly address=10.10.0.1 services=10.96.0.0/16 files=/run/node state=/run/state
 
 join_groups() {

@@ -6,9 +6,9 @@ set -euo pipefail
 shopt -s nullglob
 
 remove_groups() {
-    local left=(/sys/fs/cgroup/*/"$NODE_CGROUP")
-    while [ ${#left[@]} -gt 0 ]; do
-        # A group can be removed once its processes are gone, which takes the kernel a moment.
+    local left=(/sys/fs/cgroup/*/"$NODE_CGROUP") tries=0
+    # A group can be removed once its processes are gone, which takes the kernel a moment.
+    while [ ${#left[@]} -gt 0 ] && [ $((tries += 1)) -lt 600 ]; do
         find "${left[@]}" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.05
         left=(/sys/fs/cgroup/*/"$NODE_CGROUP")
     done
