@@ -55,8 +55,8 @@ fn certificates(dir: &RunDir) -> Result<String> {
     let failed = |error: rcgen::Error| Failure::new(format!("cannot make the node's certificates: {error}"));
     let authority = authority().map_err(failed)?;
     let server = [ADDRESS, API_SERVICE, "kubernetes.default.svc"];
-    let of = [
-        ("server", "kube-apiserver", "", &server[..], ExtendedKeyUsagePurpose::ServerAuth),
+    let of: [(&str, &str, &str, &[&str], ExtendedKeyUsagePurpose); 3] = [
+        ("server", "kube-apiserver", "", &server, ExtendedKeyUsagePurpose::ServerAuth),
         ("kubelet", NAME, "", &[ADDRESS], ExtendedKeyUsagePurpose::ServerAuth),
         ("kubelet-client", "kube-apiserver", ADMINISTRATORS, &[], ExtendedKeyUsagePurpose::ClientAuth),
     ];

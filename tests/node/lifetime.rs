@@ -61,8 +61,14 @@ fn settings() -> Vec<String> {
     SETTINGS.map(|setting| std::fs::read_to_string(format!("/proc/sys/{setting}")).unwrap()).to_vec()
 }
 
-/// The only child of the process that holds a node's namespaces: their first process.
+/// The first process of a node. Beside it the process that holds the node's namespaces has one more child, which tidies up
+/// after it and is in the machine's own.
 fn first_process(node: i32) -> i32 {
+    let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
     let children = std::fs::read_to_string(format!("/proc/{node}/task/{node}/children")).unwrap();
-    children.split_whitespace().next().and_then(|pid| pid.parse().ok()).unwrap_or_else(|| panic!("{node}: {children}"))
+    let inside =
+        children.split_whitespace().find(|pid| namespace(pid).is_some_and(|its| Some(its) != namespace("self")));
+    inside
+        .and_then(|pid| pid.parse().ok())
+        .unwrap_or_else(|| panic!("none of {node}'s children is in a node: {children}"))
 }

@@ -6,6 +6,7 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[allow(dead_code, reason = "the chart's own tests use all of it")]
 #[path = "../chart/helm.rs"]
 mod helm;
 #[path = "../chart/walk.rs"]
