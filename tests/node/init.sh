@@ -6,6 +6,9 @@
 #   NODE_CGROUP    name of the node's group under each controller
 #   ETCD KUBE_APISERVER KUBE_CONTROLLER_MANAGER KUBECTL    these programs
 set -euo pipefail
+shopt -s nullglob
+trap 'echo "the node does not start: line $LINENO of ${0##*/} failed: $BASH_COMMAND"' ERR
+set -E
 export PATH=$NODE_PROGRAMS:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/run/state
 readonly address=10.10.0.1 services=10.96.0.0/16 files=/run/node state=/run/state

@@ -39,9 +39,11 @@ async fn a_killed_test_leaves_no_node_and_the_machine_as_it_was() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let node: i32 = eventually(DEADLINE * 5, "the victim's node", async || match std::fs::read_to_string(&report) {
-        Ok(text) => text.parse().map_err(|error| format!("{error}: {text}")),
-        Err(error) => Err(format!("{error}; the victim: {:?}", victim.try_wait())),
+    let node: i32 = eventually(DEADLINE * 5, "the victim's node", async || {
+        let ended = victim.try_wait().unwrap();
+        assert!(ended.is_none(), "the victim ended before it had a node: {ended:?}");
+        let text = std::fs::read_to_string(&report).map_err(|error| error.to_string())?;
+        text.parse().map_err(|error| format!("{error}: {text}"))
     })
     .await;
     let first = first_process(node);
