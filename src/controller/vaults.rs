@@ -65,7 +65,7 @@ pub struct VaultHandle {
     pub fingerprint: String,
     snapshot: RwLock<Snapshot>,
     followed: Mutex<BTreeMap<JobId, RequestKey>>,
-    copies: Mutex<BTreeSet<RequestKey>>,
+    copies: Mutex<BTreeMap<RequestKey, String>>,
     details: Mutex<HashMap<JobId, (Moment, Job)>>,
     points: Mutex<HashMap<String, KeptPoints>>,
     location: OnceLock<String>,
@@ -324,18 +324,29 @@ impl VaultHandle {
         }
     }
 
-    /// Whether a request that is over still waits to see its data copied: the items are listed more often meanwhile.
-    pub fn copies(&self, key: &RequestKey, waits: bool) {
+    /// The item, if any, of which a request that is over still waits to see the data copied: the items are listed more
+    /// often meanwhile.
+    pub fn copies(&self, key: &RequestKey, item: Option<&str>) {
         let mut copies = locked(&self.copies);
-        let changed = if waits { copies.insert(key.clone()) } else { copies.remove(key) };
-        if changed {
+        let was = match item {
+            Some(item) => copies.insert(key.clone(), item.to_ascii_lowercase()),
+            None => copies.remove(key),
+        };
+        if was.is_some() != item.is_some() {
             self.follow_changed.notify_one();
         }
     }
 
-    /// The requests that wait for that.
-    pub fn copying(&self) -> Vec<RequestKey> {
-        locked(&self.copies).iter().cloned().collect()
+    /// Whether any request waits for that.
+    pub fn is_copied(&self) -> bool {
+        !locked(&self.copies).is_empty()
+    }
+
+    /// The requests that wait for that: all, or those of the changed items.
+    pub fn copying(&self, changed: Option<&BTreeSet<String>>) -> Vec<RequestKey> {
+        let copies = locked(&self.copies);
+        let concerned = copies.iter().filter(|(_, item)| changed.is_none_or(|names| names.contains(*item)));
+        concerned.map(|(key, _)| key.clone()).collect()
     }
 
     /// The requests whose jobs are followed.
