@@ -33,7 +33,9 @@ impl Stage {
         plane.apply(&rbac).await;
         plane.create_namespace("demo").await;
         println!("Starting a simulated Azure, {clock_rate} times as fast as the real one");
-        let simulator = Simulator::start(&read("deploy/demo/seed.yaml")?, clock_rate).await?;
+        let simulator =
+            Simulator::start(&format!("{}\n{}", read("deploy/demo/seed.yaml")?, plane.federation()), clock_rate)
+                .await?;
         println!("Starting the operator, with the permissions of deploy/operator/rbac.yaml");
         println!(
             "  --new-record-quarantine 0: a real installation holds the first act on a newly seen VM back for 5 minutes"

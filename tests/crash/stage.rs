@@ -122,7 +122,7 @@ impl<'a> Stage<'a> {
         let namespace = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let own = format!("{namespace}-op");
         let seed = SEED.replace("serviceaccount:demo:", &format!("serviceaccount:{namespace}:"));
-        let sim = Simulator::start(&format!("{seed}\n{SLOW}"), 1).await.unwrap();
+        let sim = Simulator::start(&format!("{seed}\n{SLOW}\n{}", ground.plane.federation()), 1).await.unwrap();
         let proxy = Proxy::start(&ground.plane, &sim).await;
         let kubeconfig = kubeconfig(&proxy, &account.token);
         let client = ground.plane.client().await;

@@ -71,6 +71,15 @@ impl Default for Setup {
     }
 }
 
+/// The vault by the seed's client secret, with that Secret, for a namespace whose ServiceAccounts Azure does not trust.
+pub fn vault_by_secret(namespace: &str) -> String {
+    let (head, tail) = sample("vault").split_once("    type: WorkloadIdentity").unwrap();
+    let tail = tail.replace("serviceAccountName: asr", "secretRef: {name: sp}");
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: sp, namespace: demo}\nstringData: {clientSecret: demo-only-client-secret}";
+    let both = format!("{secret}\n---\n{head}    type: ServicePrincipal{tail}");
+    both.replace("namespace: demo", &format!("namespace: {namespace}"))
+}
+
 /// The world.
 pub struct World {
     pub plane: &'static ControlPlane,
@@ -92,7 +101,10 @@ impl World {
         let plane = ControlPlane::shared().await;
         plane.install_crds().await;
         let namespace = plane.namespace("rule").await;
-        let seed = (setup.seed)(&SEED.replace("serviceaccount:demo:", &format!("serviceaccount:{namespace}:")));
+        let mut seed = (setup.seed)(&SEED.replace("serviceaccount:demo:", &format!("serviceaccount:{namespace}:")));
+        if !seed.contains("\nfederation:") {
+            seed = format!("{seed}\n{}", plane.federation());
+        }
         let sim = Simulator::start(&seed, setup.clock_rate).await.unwrap();
         let operator_namespace = format!("{namespace}-op");
         let operator = operator(plane, &namespace, &operator_namespace, &sim, setup.operator_args).await;

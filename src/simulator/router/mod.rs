@@ -22,6 +22,7 @@ use self::arm::Outcome;
 use self::path::Route;
 use super::clock::Clock;
 use super::faults::{CONNECTION, Effect, Fault, Faults, Target};
+use super::federation::Federation;
 use super::ledger::{Entry, Ledger};
 use super::principal::Directory;
 use super::ratelimit::RateLimiter;
@@ -78,10 +79,11 @@ impl Simulator {
     /// # Errors
     /// When the seed names something that does not exist.
     pub fn new(seed: Seed, base: &str, rate: f64, faults: Vec<Fault>) -> Result<Arc<Self>, SeedError> {
+        let federation = seed.federation.as_ref().map(Federation::read).transpose()?;
         let mut core = Core {
             clock: Clock::starting_at(seed.date, rate),
             world: World::from_seed(&seed)?,
-            directory: Directory::new(seed.tenant, seed.principals),
+            directory: Directory::new(seed.tenant, seed.principals, federation),
             limiter: RateLimiter::new(seed.rate_limits),
             faults: Faults::default(),
             ledger: Ledger::default(),
