@@ -9,7 +9,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::{
-    ControlPlane, Operator, OperatorOptions, Options, Program, RunDir, Simulator, eventually, wait_condition,
+    ControlPlane, Operator, OperatorOptions, Options, Program, RunDir, Simulator, canary, eventually, wait_condition,
 };
 use serde_json::{Value, json};
 
@@ -203,4 +203,22 @@ async fn reports_on(plane: &ControlPlane, namespace: &str, name: &str) {
     let client = plane.client().await;
     let wanted = ("Ready", "False", None);
     wait_condition(&client, "ReplicatedVm", namespace, name, wanted, DEADLINE).await;
+}
+
+#[test]
+fn a_canary_is_found_wherever_it_lies() {
+    assert_eq!(canary::leaks("Bearer xTOKCANARYx"), ["TOKCANARY"]);
+    assert!(canary::leaks("nothing").is_empty());
+    let dir = RunDir::create("canary").unwrap();
+    let mut bytes = vec![b'x'; canary::CHUNK - 4];
+    bytes.extend(b"SIGCANARY");
+    bytes.resize(3 * canary::CHUNK, 0);
+    let file = dir.join("0.wal");
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(canary::kept(&file).map(|(canary, _)| canary), Some("SIGCANARY"));
+    let later = dir.join("1.wal");
+    std::fs::write(&later, [b"said before".as_slice(), &[0; 64]].concat()).unwrap();
+    assert_eq!(canary::kept(&later), None);
+    std::fs::write(&later, b"said before TOKCANARY and after").unwrap();
+    assert!(canary::kept(&later).is_some_and(|(_, around)| around.contains("TOKCANARY")));
 }

@@ -22,6 +22,7 @@
 )]
 
 mod binaries;
+pub mod canary;
 mod control_plane;
 pub mod objects;
 mod operator;

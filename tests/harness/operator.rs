@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::binaries::product_binary;
+use super::canary;
 use super::process::{Program, Supervised};
 use super::run_dir::RunDir;
 use super::simulator::Endpoints;
@@ -103,6 +104,16 @@ impl Operator {
     /// All that it has logged since this start.
     pub fn log(&self) -> String {
         self.process.log()
+    }
+}
+
+impl Drop for Operator {
+    /// Whatever a test was about, nothing that its operator wrote holds a secret.
+    fn drop(&mut self) {
+        self.process.kill();
+        if !std::thread::panicking() {
+            canary::assert_none(&self.log(), self.options.kubeconfig.parent());
+        }
     }
 }
 
