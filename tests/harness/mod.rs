@@ -23,6 +23,7 @@
 
 mod binaries;
 mod control_plane;
+mod kstatus;
 pub mod objects;
 mod operator;
 mod pki;
@@ -32,8 +33,9 @@ mod servers;
 mod simulator;
 mod wait;
 
-pub use binaries::{Binaries, PROGRAMS, helm, lua, product_binary};
+pub use binaries::{Binaries, PROGRAMS, flux_definitions, helm, kustomize_controller, lua, product_binary};
 pub use control_plane::{ControlPlane, KubectlOutput, Options, say};
+pub use kstatus::{Judge, Judgement, KstatusWatch};
 pub use operator::{Operator, OperatorOptions};
 pub use pki::Pki;
 pub use process::{Program, Signal, Supervised, is_alive};
