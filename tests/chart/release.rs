@@ -146,7 +146,8 @@ async fn whole_loop(stage: &Stage) {
 /// The watch is not blind: it saw each request several times, and its end.
 async fn all_were_seen_to_end_well(watch: &KstatusWatch) {
     eventually(DEADLINE, "every request watched to its end", async || {
-        let seen = watch.judge().seen();
+        let judge = watch.judge();
+        let seen = judge.seen();
         let well = |(_, kind, name): &(&str, &str, &str)| {
             seen.get(&format!("{kind} {name}")).is_some_and(|(times, last)| *times > 3 && *last == Judgement::Current)
         };

@@ -99,7 +99,7 @@ pub struct Stage<'a> {
     pub proxy: Proxy,
     pub client: kube::Client,
     /// Judges each state of each object in this namespace, past the proxy.
-    pub kstatus: KstatusWatch,
+    _kstatus: KstatusWatch,
     kubeconfig: PathBuf,
 }
 
@@ -129,7 +129,7 @@ impl<'a> Stage<'a> {
         let kubeconfig = kubeconfig(&proxy, &account.token);
         let client = ground.plane.client().await;
         let kstatus = KstatusWatch::of(&client, &namespace);
-        let stage = Self { ground, namespace, own, sim, proxy, client, kstatus, kubeconfig };
+        let stage = Self { ground, namespace, own, sim, proxy, client, _kstatus: kstatus, kubeconfig };
         for name in [&stage.namespace, &stage.own] {
             stage.create(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n")).await;
         }

@@ -35,6 +35,7 @@ pub enum Judgement {
 #[derive(Debug, Default)]
 pub struct Judge {
     objects: BTreeMap<String, Course>,
+    seen: BTreeMap<String, (usize, Judgement)>,
     broken: Vec<String>,
 }
 
@@ -51,8 +52,10 @@ impl Judge {
     pub fn see(&mut self, kind: &str, object: &Value) {
         let name = format!("{kind} {}", object["metadata"]["name"].as_str().unwrap_or_default());
         let uid = object["metadata"]["uid"].as_str().unwrap_or(&name).to_owned();
-        let course = self.objects.entry(uid).or_insert_with(|| Course { name, judged: vec![], ended: None });
         let judgement = judgement(object);
+        let times = self.seen.get(&name).map_or(1, |(times, _)| times + 1);
+        self.seen.insert(name.clone(), (times, judgement));
+        let course = self.objects.entry(uid).or_insert_with(|| Course { name, judged: vec![], ended: None });
         course.judged.push(judgement);
         let told = !object["status"]["conditions"].is_null();
         let mut broken = broken_alone(kind, object, judgement);
@@ -76,10 +79,9 @@ impl Judge {
         &self.broken
     }
 
-    /// How often each object was seen and how it was judged last, by kind and name; the last of several of one name.
-    pub fn seen(&self) -> BTreeMap<String, (usize, Judgement)> {
-        let last = |course: &Course| Some((course.name.clone(), (course.judged.len(), *course.judged.last()?)));
-        self.objects.values().filter_map(last).collect()
+    /// How often objects of each kind and name were seen, and how they were judged last.
+    pub fn seen(&self) -> &BTreeMap<String, (usize, Judgement)> {
+        &self.seen
     }
 }
 

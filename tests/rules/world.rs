@@ -80,7 +80,7 @@ pub struct World {
     pub operator: Operator,
     pub client: kube::Client,
     /// Judges each state of each object in this namespace, while the test goes its way.
-    pub kstatus: KstatusWatch,
+    _kstatus: KstatusWatch,
 }
 
 impl World {
@@ -100,7 +100,7 @@ impl World {
         let operator = operator(plane, &namespace, &operator_namespace, &sim, setup.operator_args).await;
         let client = plane.client().await;
         let kstatus = KstatusWatch::of(&client, &namespace);
-        let world = Self { plane, namespace, operator_namespace, sim, operator, client, kstatus };
+        let world = Self { plane, namespace, operator_namespace, sim, operator, client, _kstatus: kstatus };
         if setup.with_vm {
             world.apply(sample("vault")).await;
             world.apply(sample("vm")).await;
