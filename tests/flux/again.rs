@@ -58,11 +58,15 @@ pub async fn nothing_runs_again(stage: &Stage) {
     the_operator_acts(stage, calls).await;
 }
 
+/// All requests leave Git. With the last one goes the folder, and Flux prunes nothing until there is one.
 async fn pruned(stage: &Stage) {
-    stage.git.write(FOLDER, "What was asked for, by incident.\n");
     for act in &ACTS {
         stage.git.remove(&act.path());
     }
+    stage.git.commit().await;
+    stage.flux.told(REQUESTS, "False", "path not found").await;
+    assert!(uid(stage, &ACTS[0]).await.is_string());
+    stage.git.write(FOLDER, "What was asked for, by incident.\n");
     stage.commit().await;
     for act in &ACTS {
         stage.gone(act.kind, act.name).await;

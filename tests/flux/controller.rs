@@ -78,14 +78,14 @@ impl Flux {
     }
 
     /// Applies the Kustomizations of the sample, changed so that they are looked at every ten seconds, health is waited for
-    /// as long, and the requests are asked for by their own account.
+    /// as briefly as Flux does, and the requests are asked for by their own account.
     pub async fn kustomizations(&self) {
         for mut object in objects::documents(SAMPLE) {
             let name = object.metadata.name.clone().unwrap();
             object.data["spec"]["interval"] = json!("10s");
             match name.as_str() {
                 REQUESTS => object.data["spec"]["serviceAccountName"] = json!("dr-requests"),
-                _ => object.data["spec"]["timeout"] = json!("10s"),
+                _ => object.data["spec"]["timeout"] = json!("30s"),
             }
             let how = PatchParams::apply("person").force().validation_strict();
             self.api.patch(&name, &how, &Patch::Apply(&object)).await.unwrap_or_else(|error| panic!("{name}: {error}"));
