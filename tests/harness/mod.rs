@@ -24,6 +24,7 @@
 mod binaries;
 pub mod canary;
 mod control_plane;
+mod kstatus;
 pub mod objects;
 mod operator;
 mod pki;
@@ -33,8 +34,9 @@ mod servers;
 mod simulator;
 mod wait;
 
-pub use binaries::{Binaries, PROGRAMS, helm, lua, product_binary};
+pub use binaries::{Binaries, PROGRAMS, flux_definitions, helm, kustomize_controller, lua, product_binary};
 pub use control_plane::{ControlPlane, KubectlOutput, Options, say};
+pub use kstatus::{Judge, Judgement, KstatusWatch};
 pub use operator::{Operator, OperatorOptions};
 pub use pki::Pki;
 pub use process::{Program, Signal, Supervised, is_alive};

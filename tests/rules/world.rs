@@ -1,8 +1,8 @@
 //! One test's world: a namespace, a simulated Azure and an operator, all its own, on the shared API server.
 
 use crate::harness::{
-    ControlPlane, KubectlOutput, Operator, OperatorOptions, Simulator, asr_resource, condition, eventually, get,
-    objects, wait_condition,
+    ControlPlane, KstatusWatch, KubectlOutput, Operator, OperatorOptions, Simulator, asr_resource, condition,
+    eventually, get, objects, wait_condition,
 };
 use k8s_openapi::api::core::v1::Event;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
@@ -88,6 +88,8 @@ pub struct World {
     pub sim: Simulator,
     pub operator: Operator,
     pub client: kube::Client,
+    /// Judges each state of each object in this namespace, while the test goes its way.
+    _kstatus: KstatusWatch,
 }
 
 impl World {
@@ -109,7 +111,8 @@ impl World {
         let operator_namespace = format!("{namespace}-op");
         let operator = operator(plane, &namespace, &operator_namespace, &sim, setup.operator_args).await;
         let client = plane.client().await;
-        let world = Self { plane, namespace, operator_namespace, sim, operator, client };
+        let kstatus = KstatusWatch::of(&client, &namespace);
+        let world = Self { plane, namespace, operator_namespace, sim, operator, client, _kstatus: kstatus };
         if setup.with_vm {
             world.apply(sample("vault")).await;
             world.apply(sample("vm")).await;
