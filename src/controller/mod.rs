@@ -1,5 +1,6 @@
 //! The imperative shell: it observes, lets `domain` decide, acts and reports. It decides nothing itself.
 
+mod acting;
 mod around;
 mod clock;
 pub mod context;

@@ -1,10 +1,11 @@
 //! The vaults being observed, each through the identity of its own RecoveryVault: a tenant never sees through another's.
 
+use super::acting::Acting;
 use super::clock::AzureTime;
 use super::convert::azure::{item_from, job_from, unreadable};
 use super::machine::{Machine, Moment};
 use super::meter::{Meter, put_off};
-use crate::asr::{Answer, AsrClient, ItemPath, JobId as WireJobId, ReadError, Sent, VaultId};
+use crate::asr::{Answer, AsrClient, ItemPath, JobId as WireJobId, ReadError, VaultId};
 use crate::domain::backoff::Class;
 use crate::domain::budget::{Kind, Purpose};
 use crate::domain::ids::{RequestKey, Step, same};
@@ -32,12 +33,14 @@ pub struct Snapshot {
     pub jobs: HashMap<JobId, Job>,
 }
 
-/// Through what a vault is seen: an identity's client, what is left to that identity, and the machine below.
+/// Through what a vault is seen: an identity's client, what is left to that identity, who acts, and the machine below.
 pub struct Seen {
     /// The client of the identity.
     pub client: AsrClient,
     /// What is left to it.
     pub meter: Arc<Meter>,
+    /// Who acts.
+    pub acting: Acting,
     /// The machine below.
     pub machine: Arc<dyn Machine>,
 }
@@ -49,10 +52,12 @@ pub struct VaultHandle {
     pub key: VaultKey,
     /// The vault.
     pub vault: VaultId,
-    /// The client of its identity.
+    /// The client of its identity, which reads.
     pub client: AsrClient,
     /// What is left to that identity.
     pub meter: Arc<Meter>,
+    /// Who acts.
+    pub acting: Acting,
     /// Azure's time.
     pub time: AzureTime,
     /// What makes the observer list the items at once.
@@ -92,9 +97,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl VaultHandle {
     /// A view that has seen nothing yet.
     pub fn new(key: VaultKey, vault: VaultId, through: Seen, fingerprint: String) -> Self {
-        let Seen { client, meter, machine } = through;
+        let Seen { client, meter, acting, machine } = through;
         Self {
             meter,
+            acting,
             key,
             vault,
             client,
@@ -215,14 +221,6 @@ impl VaultHandle {
             self.meter.refused(purpose, Kind::Read, *retry_after);
         }
         answer
-    }
-
-    /// The same of a mutating call.
-    pub fn noted_call(&self, sent: &Sent) {
-        self.meter.counted(self.client.counted());
-        if let Sent::Throttled { retry_after } = sent {
-            self.meter.refused(Purpose::Verb, Kind::Write, *retry_after);
-        }
     }
 
     /// Lists the items of the vault, all pages, and remembers them. Whatever it is for, a list that Azure refuses holds

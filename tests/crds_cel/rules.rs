@@ -21,6 +21,7 @@ fn vaults() -> Vec<Row> {
     let no_account = json!({"serviceAccountName": null});
     let secret = json!({"serviceAccountName": null, "secretRef": {"name": "dr"}});
     let managed = json!({"serviceAccountName": null, "tenantId": null, "clientId": null});
+    let act = json!({"type": "ServicePrincipal", "tenantId": SUBSCRIPTION, "clientId": SUBSCRIPTION, "secretRef": {"name": "act"}});
     let mut rows = vec![
         ("RecoveryVault", json!({}), None),
         ("RecoveryVault", identity(no_account.clone()), Some("serviceAccountName is required for WorkloadIdentity")),
@@ -55,6 +56,21 @@ fn vaults() -> Vec<Row> {
             Some("serviceAccountName is required for WorkloadIdentity, and only"),
         ),
         ("RecoveryVault", identity(ids(json!({}), "Password")), Some("Unsupported value: \"Password\"")),
+        ("RecoveryVault", json!({"actIdentity": act.clone()}), None),
+        ("RecoveryVault", json!({"actIdentity": act.clone(), "readOnly": true}), None),
+        (
+            "RecoveryVault",
+            json!({"actIdentity": ids(act.clone(), "WorkloadIdentity")}),
+            Some("secretRef is required for"),
+        ),
+        ("RecoveryVault", json!({"actIdentity": {"type": "ManagedIdentity"}}), None),
+        (
+            "RecoveryVault",
+            json!({"actIdentity": ids(json!({}), "ServicePrincipal")}),
+            Some("tenantId and clientId are"),
+        ),
+        ("RecoveryVault", json!({"actIdentity": {}}), Some("spec.actIdentity.type: Required value")),
+        ("RecoveryVault", json!({"readOnly": "yes"}), Some("spec.readOnly")),
         ("RecoveryVault", json!({"subscriptionId": "production"}), Some("spec.subscriptionId")),
         ("RecoveryVault", json!({"resourceGroup": "rg/../other"}), Some("spec.resourceGroup")),
         ("RecoveryVault", json!({"name": ".."}), Some("spec.name")),
@@ -188,6 +204,9 @@ fn requests() -> Vec<Row> {
             (kind, json!({"reason": "ok"}), Some("spec.reason")),
             (kind, json!({"reason": "x".repeat(257)}), Some("spec.reason")),
             (kind, json!({"reason": "x".repeat(256)}), None),
+            (kind, json!({"requestedBy": "system:serviceaccount:flux-system:kustomize-controller"}), None),
+            (kind, json!({"requestedBy": ""}), Some("spec.requestedBy")),
+            (kind, json!({"requestedBy": "x".repeat(129)}), Some("spec.requestedBy")),
             (kind, json!({"priority": -100}), None),
             (kind, json!({"priority": -101}), Some("spec.priority")),
             (kind, json!({"priority": 101}), Some("spec.priority")),
@@ -239,6 +258,8 @@ pub(crate) fn edits() -> Vec<Row> {
         ("RecoveryVault", json!({"resourceGroup": "rg-other"}), Some("resourceGroup cannot be changed")),
         ("RecoveryVault", json!({"subscriptionId": other}), Some("subscriptionId cannot be changed")),
         ("RecoveryVault", json!({"identity": {"clientId": other}, "poll": {"idle": "5m"}, "suspend": false}), None),
+        ("RecoveryVault", json!({"actIdentity": null, "readOnly": false}), None),
+        ("RecoveryVault", json!({"actIdentity": {"clientId": other}}), None),
         ("ReplicatedVm", json!({"vaultRef": {"name": "other"}}), Some("vaultRef cannot be changed")),
         ("ReplicatedVm", json!({"sourceVmId": VM_ID.to_lowercase()}), None),
         ("ReplicatedVm", json!({"sourceVmId": VM_ID.replace("app01", "app02")}), Some("sourceVmId cannot be changed")),

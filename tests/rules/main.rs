@@ -18,6 +18,7 @@ mod crash;
 mod decisions;
 mod deletion;
 mod demo;
+mod identities;
 mod jobs;
 mod points;
 mod portal;

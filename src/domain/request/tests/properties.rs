@@ -52,6 +52,7 @@ fn guards(facts: &Facts, azure: &Azure, next: &Record, call: &Call) -> Vec<(&'st
         ("the record is old enough", own || facts.record_age.unwrap_or_default() >= facts.limits.quarantine),
         ("it is its turn", own || facts.ahead.is_none()),
         ("nothing is suspended", vm.suspended.is_none()),
+        ("somebody acts, and has a token", vm.nobody_acts.is_none() && azure.no_token.is_none()),
         (
             "validUntil holds for the first call",
             !first || absent || ahead.is_ok_and(|a| a <= facts.limits.max_validity),
