@@ -2,6 +2,7 @@
 
 mod acting;
 mod around;
+mod census;
 mod clock;
 pub mod context;
 mod convert;

@@ -98,6 +98,12 @@ async fn a_read_only_vault_is_observed_and_nothing_is_sent_until_it_is_not() {
     let held = world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("ReadOnly"))).await;
     assert!(message(&held, "Reconciling").contains("vault-dr is read-only, so nothing is sent"), "{held:#}");
     assert!(message(&held, "Reconciling").contains("set its readOnly to false"), "{held:#}");
+    let held = r#"open_requests{kind="FailoverRequest",reason="ReadOnly"}"#;
+    eventually(DEADLINE, "a metric of what waits", async || match world.operator.gauge(held).await? {
+        1 => Ok(()),
+        other => Err(other.to_string()),
+    })
+    .await;
     assert!(world.record().await["spec"]["intent"].is_null());
     assert!(world.sent().await.is_empty());
     world.apply(format!("{}  readOnly: false\n", sample("vault"))).await;
