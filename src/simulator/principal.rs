@@ -58,6 +58,12 @@ impl Directory {
         Self { tenant, principals, federation, tokens: HashMap::new() }
     }
 
+    /// The identity of the machine, the one of that application id where one is named.
+    pub(crate) fn managed(&self, client: Option<&str>) -> Option<usize> {
+        let is_it = |p: &PrincipalSeed| client.is_none_or(|client| p.client_id.eq_ignore_ascii_case(client));
+        self.principals.iter().position(|p| p.managed_identity && is_it(p))
+    }
+
     /// The principal's name in the ledger.
     pub(crate) fn name(&self, principal: usize) -> &str {
         &self.principals[principal].name

@@ -117,6 +117,8 @@ pub struct PrincipalSeed {
     pub federated_subjects: Vec<String>,
     /// One more subject, for seeds that have only one.
     pub federated_subject: Option<String>,
+    /// Whether it is the identity of the machine itself, which needs no proof.
+    pub managed_identity: bool,
     /// Rights.
     pub role: Role,
     /// Further ARM actions, `*` matching any text.
@@ -133,6 +135,7 @@ impl Default for PrincipalSeed {
             client_secret: None,
             federated_subjects: vec!["system:serviceaccount:demo:asr".to_owned()],
             federated_subject: None,
+            managed_identity: false,
             role: Role::Operator,
             allowed_actions: Vec::new(),
             scopes: Vec::new(),

@@ -137,6 +137,9 @@ fn command(options: &OperatorOptions) -> Result<Program<'static>> {
     let log = dir.join("operator.log");
     let mut program = Program::new("asr-operator", &product_binary("asr-operator")?, log)
         .env("KUBECONFIG", &options.kubeconfig)
+        // Where its machine would find an identity of its own.
+        .env("IDENTITY_ENDPOINT", format!("{}/metadata/identity/oauth2/token", options.sim.arm))
+        .env("IDENTITY_HEADER", "of-this-machine")
         .args(["run", "--arm-endpoint", &options.sim.arm])
         .args(["--authority-host", &options.sim.authority])
         .arg("--ca-bundle")

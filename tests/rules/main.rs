@@ -20,6 +20,7 @@ mod deletion;
 mod demo;
 mod identities;
 mod jobs;
+mod managed_identity;
 mod points;
 mod portal;
 mod readme;

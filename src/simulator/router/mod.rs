@@ -35,6 +35,7 @@ mod answer;
 mod arm;
 mod control;
 mod entra;
+mod metadata;
 mod otherwise;
 mod path;
 mod reads;
@@ -116,6 +117,7 @@ pub fn router(simulator: Arc<Simulator>) -> Router {
     Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(entra::token))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(entra::configuration))
+        .route("/metadata/identity/oauth2/token", get(metadata::token))
         .nest("/_sim", control::routes())
         .fallback(azure)
         .with_state(simulator)
