@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # The image as an OCI archive, without a container engine: the program and the public certificates, nothing else. What
-# deploy/Dockerfile makes, file by file; the same input gives the same bytes.
+# deploy/Dockerfile makes, file by file; the same input gives the same bytes. It fails over the limits below.
 #   deploy/image.sh PROGRAM CERTIFICATES OUT.tar [NAME:TAG]
-# PROGRAM is static: cargo build --profile dist --target "$(uname -m)-unknown-linux-musl" --bin asr-operator
+# deploy/build-image.sh makes the program first, and is the one command for all of it.
 set -euo pipefail
 umask 022
 program=$1 certificates=$2 out=$(realpath -m "$3") name=${4:-asr-operator:0.1.0}
 case $(uname -m) in x86_64) machine=amd64 ;; aarch64) machine=arm64 ;; *) machine=$(uname -m) ;; esac
+mib=$((1024 * 1024))
+program_limit=$((12 * mib)) layer_limit=$((8 * mib))
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 mkdir -p "$work/root" "$work/oci/blobs/sha256"
@@ -42,3 +44,12 @@ archive "$work/oci" "$out"
 echo "files:"
 (cd "$work/root" && find . -type f -printf '%m %10s %P\n' | sort -k3)
 echo "compressed layer: $size bytes; archive: $(stat -c %s "$out") bytes; $name, linux/$machine"
+
+within() {
+    printf '%s: %d.%02d MiB of %d\n' "$1" $(($2 / mib)) $(($2 % mib * 100 / mib)) $(($3 / mib))
+    [ "$2" -le "$3" ] || { echo "$1: $(($2 - $3)) bytes too many" >&2; return 1; }
+}
+fits=true
+within "program" "$(stat -c %s "$program")" $program_limit || fits=false
+within "image, compressed" "$size" $layer_limit || fits=false
+$fits

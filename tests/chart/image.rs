@@ -59,3 +59,26 @@ fn the_archive_holds_the_program_and_the_certificates_and_nothing_else() {
     let files: BTreeSet<&str> = listed.lines().filter(|line| !line.ends_with('/')).collect();
     assert_eq!(files, BTreeSet::from(["./asr-operator", "./etc/ssl/certs/ca-certificates.crt"]));
 }
+
+#[test]
+fn an_image_over_its_limits_is_refused_with_both_sizes() {
+    let dir = RunDir::create("large").unwrap();
+    let program = dir.join("asr-operator");
+    let certificates = dir.write("certificates.pem", "the certificates").unwrap();
+    let made = |bytes: u64| {
+        // A hole: large to run, and small to pull.
+        std::fs::File::create(&program).unwrap().set_len(bytes).unwrap();
+        let script = Path::new(ROOT).join("deploy/image.sh");
+        let output = Command::new(script).args([&program, &certificates, &dir.join("out.tar")]).output().unwrap();
+        let told = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        (output.status.success(), told.concat())
+    };
+    let most = 12 * 1024 * 1024;
+    let (fits, told) = made(most);
+    assert!(
+        fits && told.contains("program: 12.00 MiB of 12") && told.contains("image, compressed: 0.01 MiB of 8"),
+        "{told}"
+    );
+    let (fits, told) = made(most + 1);
+    assert!(!fits && told.contains("program: 1 bytes too many"), "{told}");
+}
