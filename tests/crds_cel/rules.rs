@@ -9,7 +9,7 @@ type Row = (&'static str, Value, Option<&'static str>);
 
 /// One table for all kinds: each rule is refused once and accepted once.
 pub(crate) fn rows() -> Vec<Row> {
-    [vaults(), machines(), points(), requests(), decisions(), records()].concat()
+    [vaults(), acting(), machines(), points(), requests(), decisions(), records()].concat()
 }
 
 fn vaults() -> Vec<Row> {
@@ -21,7 +21,6 @@ fn vaults() -> Vec<Row> {
     let no_account = json!({"serviceAccountName": null});
     let secret = json!({"serviceAccountName": null, "secretRef": {"name": "dr"}});
     let managed = json!({"serviceAccountName": null, "tenantId": null, "clientId": null});
-    let act = json!({"type": "ServicePrincipal", "tenantId": SUBSCRIPTION, "clientId": SUBSCRIPTION, "secretRef": {"name": "act"}});
     let mut rows = vec![
         ("RecoveryVault", json!({}), None),
         ("RecoveryVault", identity(no_account.clone()), Some("serviceAccountName is required for WorkloadIdentity")),
@@ -56,6 +55,29 @@ fn vaults() -> Vec<Row> {
             Some("serviceAccountName is required for WorkloadIdentity, and only"),
         ),
         ("RecoveryVault", identity(ids(json!({}), "Password")), Some("Unsupported value: \"Password\"")),
+        ("RecoveryVault", json!({"subscriptionId": "production"}), Some("spec.subscriptionId")),
+        ("RecoveryVault", json!({"resourceGroup": "rg/../other"}), Some("spec.resourceGroup")),
+        ("RecoveryVault", json!({"name": ".."}), Some("spec.name")),
+        ("RecoveryVault", json!({"name": "dr%2f"}), Some("spec.name")),
+        ("RecoveryVault", json!({"name": "v".repeat(51)}), Some("spec.name")),
+        ("RecoveryVault", json!({"poll": {"idle": "30s", "active": "5s"}}), None),
+        ("RecoveryVault", json!({"poll": {"idle": "29s"}}), Some("at least 30s")),
+        ("RecoveryVault", json!({"poll": {"active": "4.9s"}}), Some("at least 5s")),
+    ];
+    for malformed in ["60", "1 m", "-60s", "1d", ""] {
+        rows.push(("RecoveryVault", json!({"poll": {"idle": malformed}}), Some("must be a duration of at least 30s")));
+    }
+    rows
+}
+
+/// Who acts on a vault: by the rules of the identity that reads it.
+fn acting() -> Vec<Row> {
+    let ids = |mut extra: Value, kind: &str| {
+        extra["type"] = kind.into();
+        extra
+    };
+    let act = json!({"type": "ServicePrincipal", "tenantId": SUBSCRIPTION, "clientId": SUBSCRIPTION, "secretRef": {"name": "act"}});
+    vec![
         ("RecoveryVault", json!({"actIdentity": act.clone()}), None),
         ("RecoveryVault", json!({"actIdentity": act.clone(), "readOnly": true}), None),
         (
@@ -71,19 +93,7 @@ fn vaults() -> Vec<Row> {
         ),
         ("RecoveryVault", json!({"actIdentity": {}}), Some("spec.actIdentity.type: Required value")),
         ("RecoveryVault", json!({"readOnly": "yes"}), Some("spec.readOnly")),
-        ("RecoveryVault", json!({"subscriptionId": "production"}), Some("spec.subscriptionId")),
-        ("RecoveryVault", json!({"resourceGroup": "rg/../other"}), Some("spec.resourceGroup")),
-        ("RecoveryVault", json!({"name": ".."}), Some("spec.name")),
-        ("RecoveryVault", json!({"name": "dr%2f"}), Some("spec.name")),
-        ("RecoveryVault", json!({"name": "v".repeat(51)}), Some("spec.name")),
-        ("RecoveryVault", json!({"poll": {"idle": "30s", "active": "5s"}}), None),
-        ("RecoveryVault", json!({"poll": {"idle": "29s"}}), Some("at least 30s")),
-        ("RecoveryVault", json!({"poll": {"active": "4.9s"}}), Some("at least 5s")),
-    ];
-    for malformed in ["60", "1 m", "-60s", "1d", ""] {
-        rows.push(("RecoveryVault", json!({"poll": {"idle": malformed}}), Some("must be a duration of at least 30s")));
-    }
-    rows
+    ]
 }
 
 fn machines() -> Vec<Row> {
