@@ -22,6 +22,8 @@ pub struct Caller {
     pub client: AsrClient,
     /// What is left to it.
     pub meter: Arc<Meter>,
+    /// The RecoveryVault that names it.
+    pub vault: String,
     /// The field of the RecoveryVault that names it.
     pub field: &'static str,
 }
@@ -30,7 +32,7 @@ impl Caller {
     /// Why it has no token at hand, where it has none. It is asked for one before every intent, so that no call waits for it.
     pub async fn no_token(&self) -> Option<Unreadable> {
         let error = self.client.warm_token().await.err()?;
-        let obstacle = Obstacle::new(Reason::CredentialsFailed, unusable(self.field, &error));
+        let obstacle = Obstacle::new(Reason::CredentialsFailed, unusable(&self.vault, self.field, &error));
         Some(Unreadable { class: class(error.class()), obstacle, retry_after: None })
     }
 
@@ -46,8 +48,8 @@ impl Caller {
 /// Who acts, or why nobody does.
 pub type Acting = Result<Caller, Obstacle>;
 
-fn unusable(field: &str, why: &dyn std::fmt::Display) -> String {
-    format!("Nothing can be sent as spec.{field}: {why}.")
+fn unusable(vault: &str, field: &str, why: &dyn std::fmt::Display) -> String {
+    format!("Nothing can be sent as spec.{field} of the RecoveryVault {vault}: {why}.")
 }
 
 /// Who acts on the vault of this object, `reads` being who reads it, with what it depends on beside the spec.
@@ -69,11 +71,11 @@ pub(super) async fn of(
     match client(ctx, &object.namespace().unwrap_or_default(), identity, field).await {
         Ok((client, version)) => {
             let meter = ctx.meters.of(&vault.to_string(), &who(identity));
-            Ok((Ok(Caller { client, meter, field }), version))
+            Ok((Ok(Caller { client, meter, vault: object.name_any(), field }), version))
         }
         Err(CredentialsError::Kube(error)) => Err(error),
         Err(error) => {
-            let obstacle = Obstacle::new(Reason::CredentialsFailed, unusable(field, &error));
+            let obstacle = Obstacle::new(Reason::CredentialsFailed, unusable(&object.name_any(), field, &error));
             Ok((Err(obstacle), error.to_string()))
         }
     }
@@ -94,7 +96,10 @@ pub(super) fn nobody(object: &RecoveryVault, handle: &VaultHandle) -> Option<Obs
         return Some(read_only(&object.name_any()));
     }
     if !is_made_from(handle, &object.spec) {
-        let text = "The RecoveryVault was changed just now, and what it says of identities is being taken up.";
+        let name = object.name_any();
+        let text = format!(
+            "The RecoveryVault {name} was changed just now, and what it says of identities is being taken up. This goes on by itself; if it does not, the RecoveryVault's own conditions say why."
+        );
         return Some(Obstacle::new(Reason::Pending, text));
     }
     handle.acting.as_ref().err().cloned()

@@ -100,7 +100,8 @@ async fn through(ctx: &Context, object: &RecoveryVault, vault: &VaultId) -> Resu
     let namespace = object.namespace().unwrap_or_default();
     let (client, version) = client(ctx, &namespace, &spec.identity, "identity").await?;
     let meter = ctx.meters.of(&vault.to_string(), &who(&spec.identity));
-    let reads = Caller { client: client.clone(), meter: Arc::clone(&meter), field: "identity" };
+    let reads =
+        Caller { client: client.clone(), meter: Arc::clone(&meter), vault: object.name_any(), field: "identity" };
     let (acting, acting_version) = acting::of(ctx, object, vault, reads).await?;
     let seen = Seen { client, meter, acting, machine: Arc::clone(&ctx.machine) };
     Ok((seen, acting::fingerprint(spec, [&version, &acting_version])))

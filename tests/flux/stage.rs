@@ -38,13 +38,7 @@ impl Stage {
         let sim = Simulator::start(SEED, 1).await.unwrap();
         let client = plane.client().await;
         let kstatus = KstatusWatch::everywhere(&client);
-        let options = OperatorOptions {
-            kubeconfig: plane.service_account_kubeconfig("asr-operator", "asr-operator").await,
-            sim: sim.endpoints(),
-            namespaces: vec![],
-            operator_namespace: "asr-operator".into(),
-            extra_args: ["--new-record-quarantine", "0", "--task-detail-every", "1"].map(String::from).to_vec(),
-        };
+        let options = OperatorOptions::installed(&plane, &sim).await;
         let operator = Operator::start(options).await.unwrap();
         let flux = Flux::start(&plane).await;
         let git = Repository::serve(&client).await;

@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use super::binaries::product_binary;
 use super::canary;
+use super::control_plane::ControlPlane;
 use super::process::{Program, Supervised};
 use super::run_dir::RunDir;
-use super::simulator::Endpoints;
+use super::simulator::{Endpoints, Simulator};
 use super::{Failure, Result};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -28,6 +29,19 @@ pub struct OperatorOptions {
     pub operator_namespace: String,
     /// Further arguments of `run`.
     pub extra_args: Vec<String>,
+}
+
+impl OperatorOptions {
+    /// As a Pod of a fresh installation, for all namespaces; but a VM is served as soon as it is seen, and tasks are read often.
+    pub async fn installed(plane: &ControlPlane, sim: &Simulator) -> Self {
+        Self {
+            kubeconfig: plane.service_account_kubeconfig("asr-operator", "asr-operator").await,
+            sim: sim.endpoints(),
+            namespaces: vec![],
+            operator_namespace: "asr-operator".into(),
+            extra_args: ["--new-record-quarantine", "0", "--task-detail-every", "1"].map(String::from).to_vec(),
+        }
+    }
 }
 
 /// A started and ready operator. Dropping it kills it.
