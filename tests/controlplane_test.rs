@@ -9,7 +9,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::{
-    ControlPlane, Operator, OperatorOptions, Options, Program, RunDir, Simulator, eventually, wait_condition,
+    ControlPlane, Judge, Judgement, Operator, OperatorOptions, Options, Program, RunDir, Simulator, canary, eventually,
+    wait_condition,
 };
 use serde_json::{Value, json};
 
@@ -203,4 +204,76 @@ async fn reports_on(plane: &ControlPlane, namespace: &str, name: &str) {
     let client = plane.client().await;
     let wanted = ("Ready", "False", None);
     wait_condition(&client, "ReplicatedVm", namespace, name, wanted, DEADLINE).await;
+}
+
+#[test]
+fn a_canary_is_found_wherever_it_lies() {
+    assert_eq!(canary::leaks("Bearer xTOKCANARYx"), ["TOKCANARY"]);
+    assert!(canary::leaks("nothing").is_empty());
+    let dir = RunDir::create("canary").unwrap();
+    let mut bytes = vec![b'x'; canary::CHUNK - 4];
+    bytes.extend(b"SIGCANARY");
+    bytes.resize(3 * canary::CHUNK, 0);
+    let file = dir.join("0.wal");
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(canary::kept(&file).map(|(canary, _)| canary), Some("SIGCANARY"));
+    let later = dir.join("1.wal");
+    std::fs::write(&later, [b"said before".as_slice(), &[0; 64]].concat()).unwrap();
+    assert_eq!(canary::kept(&later), None);
+    std::fs::write(&later, b"said before TOKCANARY and after").unwrap();
+    assert!(canary::kept(&later).is_some_and(|(_, around)| around.contains("TOKCANARY")));
+}
+
+/// A request as its object may look: phase, which of the trio is True, its reason, and whether its last call's job ended.
+fn request(phase: &str, holds: &str, reason: &str, ended: Option<bool>) -> Value {
+    let one = |kind| json!({"type": kind, "status": if kind == holds { "True" } else { "False" }, "reason": reason});
+    let conditions: Vec<Value> = ["Ready", "Reconciling", "Stalled"].map(one).into();
+    let operation = |ended: bool| json!({"jobId": "j", "endedAt": ended.then_some("2026-06-01T08:00:00Z")});
+    let operations: Vec<Value> = ended.map(operation).into_iter().collect();
+    let status = json!({"observedGeneration": 1, "phase": phase, "operations": operations, "conditions": conditions});
+    json!({"metadata": {"name": "r", "uid": "1", "generation": 1}, "status": status})
+}
+
+fn judged(states: &[Value]) -> Judge {
+    let mut judge = Judge::default();
+    states.iter().for_each(|state| judge.see("FailoverRequest", state));
+    judge
+}
+
+#[test]
+fn the_judge_takes_a_loop_as_it_is() {
+    let unseen = json!({"metadata": {"name": "r", "uid": "1", "generation": 1}, "status": {"observedGeneration": -1}});
+    let runs = request("Running", "Reconciling", "JobRunning", Some(false));
+    let done = request("Succeeded", "Ready", "Succeeded", Some(true));
+    let unknown = request("Unknown", "Stalled", "OutcomeUnknown", Some(false));
+    let restored = request("Succeeded", "Ready", "AlreadyRun", None);
+    let failed = request("Failed", "Stalled", "JobFailed", Some(true));
+    let waits = request("Waiting", "Reconciling", "ItemBusy", None);
+    let well = judged(&[unseen.clone(), waits.clone(), runs, unknown, done.clone(), done, unseen, restored]);
+    assert!(well.broken().is_empty(), "{:?}", well.broken());
+    assert_eq!(well.seen()["FailoverRequest r"], (8, Judgement::Current));
+    assert!(judged(&[waits, failed.clone(), failed]).broken().is_empty());
+}
+
+#[test]
+fn the_judge_misses_no_state_that_would_mislead_a_tool() {
+    let done = request("Succeeded", "Ready", "Succeeded", Some(true));
+    let runs = request("Running", "Reconciling", "JobRunning", Some(false));
+    let mut ahead = done.clone();
+    ahead["status"]["observedGeneration"] = json!(2);
+    let mut both = done.clone();
+    both["status"]["conditions"][2]["status"] = json!("True");
+    let misleading = [
+        (vec![request("Running", "Ready", "Succeeded", Some(false))], "is Current and runs"),
+        (vec![request("Succeeded", "Ready", "Succeeded", None)], "never ran"),
+        (vec![request("Waiting", "Stalled", "ItemBusy", None)], "Failed and has not ended"),
+        (vec![done, runs], "it had ended, and goes on"),
+        (vec![request("Running", "Nothing", "JobRunning", None)], "0 of"),
+        (vec![both], "2 of"),
+        (vec![ahead], "not there yet"),
+    ];
+    for (states, says) in misleading {
+        let judge = judged(&states);
+        assert!(judge.broken().iter().any(|broken| broken.contains(says)), "{says}: {:?}", judge.broken());
+    }
 }

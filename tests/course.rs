@@ -185,6 +185,7 @@ fn vm(item: &Item) -> Vm {
     Vm {
         uid: None,
         suspended: None,
+        nobody_acts: None,
         sides: Sides { primary_region: "westeurope".into(), recovery_region: "northeurope".into() },
         naming: Naming::ItemName("app01".into()),
         vault_id: format!("{GROUPS}/{VAULT}"),

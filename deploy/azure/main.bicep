@@ -1,5 +1,6 @@
 // One tenant's identity for asr-operator: a user-assigned identity, the federated credential of the tenant's ServiceAccount, the
-// custom role from observe.json or act.json, and its assignment where the identity acts.
+// custom role of that name, and its assignment where the identity acts. Deployed twice, with role=read and role=call and a name
+// each, it makes the identity and the actIdentity of a RecoveryVault.
 //   az deployment sub create --location westeurope --template-file deploy/azure/main.bicep --parameters \
 //     issuer=https://ISSUER-OF-THE-CLUSTER/ namespace=demo serviceAccount=asr identityGroup=rg-dr groups='["rg-dr","rg-app","rg-app-dr"]'
 targetScope = 'subscription'
@@ -13,9 +14,12 @@ param namespace string
 @description('ServiceAccount that the RecoveryVault names.')
 param serviceAccount string
 
-@description('observe: the vault is read-only. act: its requests are carried out.')
-@allowed(['observe', 'act'])
+@description('observe: for a vault with readOnly. act: reads, and carries its requests out. read and call: the two halves of act, for identity and actIdentity.')
+@allowed(['observe', 'act', 'read', 'call'])
 param role string = 'act'
+
+@description('Name of the identity.')
+param identityName string = 'asr-operator-${namespace}'
 
 @description('Resource group that the identity is made in.')
 param identityGroup string
@@ -26,6 +30,8 @@ param groups array
 var definitions = {
   observe: loadJsonContent('observe.json')
   act: loadJsonContent('act.json')
+  read: loadJsonContent('read.json')
+  call: loadJsonContent('call.json')
 }
 
 resource definition 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
@@ -47,17 +53,17 @@ resource definition 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
 }
 
 module identity 'identity.bicep' = {
-  name: 'asr-operator-${namespace}-identity'
+  name: '${identityName}-identity'
   scope: resourceGroup(identityGroup)
   params: {
-    name: 'asr-operator-${namespace}'
+    name: identityName
     issuer: issuer
     subject: 'system:serviceaccount:${namespace}:${serviceAccount}'
   }
 }
 
 module assignments 'assignment.bicep' = [for group in groups: {
-  name: 'asr-operator-${namespace}-${group}'
+  name: '${identityName}-${group}'
   scope: resourceGroup(group)
   params: {
     principalId: identity.outputs.principalId
@@ -65,6 +71,6 @@ module assignments 'assignment.bicep' = [for group in groups: {
   }
 }]
 
-@description('For spec.identity of the RecoveryVault.')
+@description('For spec.identity of the RecoveryVault, or for spec.actIdentity.')
 output clientId string = identity.outputs.clientId
 output tenantId string = subscription().tenantId

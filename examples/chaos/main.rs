@@ -4,6 +4,9 @@
 //! ```text
 //! cargo run --release --example chaos -- --requests 1000000 [--seed S] [--output json]
 //! ```
+//!
+//! A request takes some 13 ms of one processor: a million are a matter of two hours on two. Each thread says once a
+//! minute, on standard error, how far it is.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "an example that cannot go on stops")]
 
 #[path = "../../tests/simulation/world/mod.rs"]

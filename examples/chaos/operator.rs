@@ -27,7 +27,14 @@ const STORM: Duration = Duration::from_secs(900);
 pub fn setup(seed: u64, requests: u64) -> Setup {
     let items = requests.div_ceil(CHAIN.len() as u64);
     let item = |number| item(usize::try_from(number).unwrap(), "Protected");
-    Setup { seed, items: (0..items).map(item).collect(), job_seconds: 15, keeps_crossings: false, ..Setup::default() }
+    Setup {
+        seed,
+        items: (0..items).map(item).collect(),
+        job_seconds: 5,
+        copy_seconds: 10,
+        keeps_crossings: false,
+        ..Setup::default()
+    }
 }
 
 /// The requests of a world, an item's one behind the other.
@@ -42,7 +49,7 @@ pub fn asked(requests: u64) -> Vec<Asked> {
 /// The storm of that seed.
 pub fn storm(seed: u64, time: Time) -> Arc<dyn Script> {
     let chance = Chance::of(seed, "storm");
-    Arc::new(Storm { chance, time, until: STORM, api: 0.004, reads: 0.01, calls: 0.3, lives: true })
+    Arc::new(Storm { chance, time, until: STORM, api: 0.002, reads: 0.005, calls: 0.12, lives: true })
 }
 
 /// Runs one world and counts.
@@ -94,7 +101,7 @@ fn is_open(world: &World, all: &[Asked], asked: &Asked) -> bool {
 /// Applies the requests of an item, each a while after the one before, whether or not that one has ended.
 async fn apply(world: &Arc<World>, chain: &[Asked]) {
     for asked in chain {
-        sleep(world.chance.seconds(1, 60)).await;
+        sleep(world.chance.seconds(1, 20)).await;
         world.create(0, asked.verb.plural(), request(asked.verb, &asked.name, asked.item));
         let ended = |world: &World| !is_open(world, chain, asked);
         world.eventually(Duration::from_secs(3600), ended).await;

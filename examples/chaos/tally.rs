@@ -76,6 +76,17 @@ impl Tally {
         self.duplicates == 0 && self.lost() == 0 && self.violations.is_empty()
     }
 
+    /// How far one thread is.
+    pub fn so_far(&self) -> String {
+        let (requests, faults) = (self.requests, self.faults.values().sum::<u64>());
+        format!(
+            "a thread so far: {requests} requests, {faults} faults, accepted duplicates {}, lost {}; the control {}",
+            self.duplicates,
+            self.lost(),
+            self.control_duplicates
+        )
+    }
+
     /// As JSON.
     pub fn json(&self, seed: u64, seconds: f64) -> Value {
         json!({

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::tally::Tally;
 use crate::world::store::Shapes;
 use crate::{control, operator};
+
+/// How often a long run says how far it is.
+const TOLD: Duration = Duration::from_secs(60);
 
 /// Runs as many worlds as that many requests need, from this seed on, each once with the operator and once with the control.
 pub fn run(requests: u64, seed: u64, threads: usize) -> Tally {
@@ -14,7 +18,12 @@ pub fn run(requests: u64, seed: u64, threads: usize) -> Tally {
     let (next, shapes) = (&AtomicU64::new(0), &shapes);
     let thread = move || {
         let mut tally = Tally::default();
+        let mut told = Instant::now();
         loop {
+            if told.elapsed() > TOLD {
+                told = Instant::now();
+                eprintln!("{}", tally.so_far());
+            }
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= worlds {
                 return tally;

@@ -33,19 +33,14 @@ impl Stage {
         plane.apply(&rbac).await;
         plane.create_namespace("demo").await;
         println!("Starting a simulated Azure, {clock_rate} times as fast as the real one");
-        let simulator = Simulator::start(&read("deploy/demo/seed.yaml")?, clock_rate).await?;
+        let simulator =
+            Simulator::start(&format!("{}\n{}", read("deploy/demo/seed.yaml")?, plane.federation()), clock_rate)
+                .await?;
         println!("Starting the operator, with the permissions of deploy/operator/rbac.yaml");
         println!(
             "  --new-record-quarantine 0: a real installation holds the first act on a newly seen VM back for 5 minutes"
         );
-        let operator = Operator::start(OperatorOptions {
-            kubeconfig: plane.service_account_kubeconfig("asr-operator", "asr-operator").await,
-            sim: simulator.endpoints(),
-            namespaces: vec![],
-            operator_namespace: "asr-operator".into(),
-            extra_args: ["--new-record-quarantine", "0", "--task-detail-every", "1"].map(String::from).to_vec(),
-        })
-        .await?;
+        let operator = Operator::start(OperatorOptions::installed(&plane, &simulator).await).await?;
         let client = plane.client().await;
         let stage = Self { plane, simulator, _operator: operator, client };
         stage.apply_sample("10-recovery-vault.yaml").await?;

@@ -1,7 +1,7 @@
 //! The identity of a RecoveryVault: from its own namespace only, and never shown.
 
 use super::context::Context;
-use crate::api::v1alpha1::{IdentityType, RecoveryVault};
+use crate::api::v1alpha1::{Identity as Named, IdentityType};
 use crate::asr::{AsrClient, AssertionSource, EndpointError, Identity, TokenSource};
 use async_trait::async_trait;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
@@ -18,8 +18,8 @@ const AUDIENCE: &str = "api://AzureADTokenExchange";
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// A field that the type needs is missing.
-    #[error("spec.identity.{0} is missing")]
-    Missing(&'static str),
+    #[error("spec.{0}.{1} is missing")]
+    Missing(&'static str, &'static str),
     /// ManagedIdentity where the installer did not allow it.
     #[error(
         "ManagedIdentity is the operator's own identity and is not allowed for this namespace; the installer allows it with --allow-managed-identity-namespace"
@@ -32,6 +32,14 @@ pub enum CredentialsError {
         name: String,
         /// The key.
         key: String,
+    },
+    /// No Role lets the operator read the Secret.
+    #[error(
+        "the operator may not read the Secret {name}; a Role in the RecoveryVault's namespace has to name it, as in deploy/tenant/role.yaml"
+    )]
+    Forbidden {
+        /// Its name.
+        name: String,
     },
     /// The API server's.
     #[error("the API server: {0}")]
@@ -70,19 +78,24 @@ impl AssertionSource for FederatedAssertion {
     }
 }
 
-/// A client with the RecoveryVault's identity, and the fingerprint of what it was made from: another one needs another client.
+/// A client with the identity that `field` of a RecoveryVault in `namespace` names, and the version of its Secret: another one
+/// needs another client.
 ///
 /// # Errors
 /// Why the identity cannot be used, in words for the person on call.
-pub async fn client(ctx: &Context, vault: &RecoveryVault) -> Result<(AsrClient, String), CredentialsError> {
-    let namespace = vault.namespace().unwrap_or_default();
-    let spec = &vault.spec.identity;
-    let need = |field: &Option<String>, name| field.clone().ok_or(CredentialsError::Missing(name));
+pub async fn client(
+    ctx: &Context,
+    namespace: &str,
+    spec: &Named,
+    field: &'static str,
+) -> Result<(AsrClient, String), CredentialsError> {
+    let need = |value: &Option<String>, name| value.clone().ok_or(CredentialsError::Missing(field, name));
     let mut version = String::new();
     let identity = match spec.identity_type {
         IdentityType::WorkloadIdentity => {
             let service_account = need(&spec.service_account_name, "serviceAccountName")?;
-            let assertion = FederatedAssertion { client: ctx.kube.clone(), namespace, service_account };
+            let assertion =
+                FederatedAssertion { client: ctx.kube.clone(), namespace: namespace.to_owned(), service_account };
             Identity::WorkloadIdentity {
                 tenant: need(&spec.tenant_id, "tenantId")?,
                 client_id: need(&spec.client_id, "clientId")?,
@@ -90,7 +103,7 @@ pub async fn client(ctx: &Context, vault: &RecoveryVault) -> Result<(AsrClient, 
             }
         }
         IdentityType::ServicePrincipal => {
-            let (secret, seen) = secret(ctx, &namespace, vault).await?;
+            let (secret, seen) = secret(ctx, namespace, spec, field).await?;
             version = seen;
             Identity::ClientSecret {
                 tenant: need(&spec.tenant_id, "tenantId")?,
@@ -98,25 +111,34 @@ pub async fn client(ctx: &Context, vault: &RecoveryVault) -> Result<(AsrClient, 
                 secret,
             }
         }
-        IdentityType::ManagedIdentity if ctx.settings.managed_identity_namespaces.contains(&namespace) => {
+        IdentityType::ManagedIdentity if ctx.settings.managed_identity_namespaces.iter().any(|n| n == namespace) => {
             Identity::ManagedIdentity { client_id: spec.client_id.clone() }
         }
         IdentityType::ManagedIdentity => return Err(CredentialsError::NotAllowed),
     };
     let tokens = TokenSource::new(&ctx.endpoint, identity)?;
-    let fingerprint = format!("{:?}|{version}", vault.spec);
-    Ok((AsrClient::new(ctx.endpoint.as_ref().clone(), tokens)?, fingerprint))
+    Ok((AsrClient::new(ctx.endpoint.as_ref().clone(), tokens)?, version))
+}
+
+/// Who an identity is to Azure.
+pub fn who(identity: &Named) -> String {
+    format!("{:?}/{:?}/{:?}", identity.identity_type, identity.tenant_id, identity.client_id)
 }
 
 async fn secret(
     ctx: &Context,
     namespace: &str,
-    vault: &RecoveryVault,
+    spec: &Named,
+    field: &'static str,
 ) -> Result<(SecretString, String), CredentialsError> {
-    let named = vault.spec.identity.secret_ref.as_ref().ok_or(CredentialsError::Missing("secretRef"))?;
+    let named = spec.secret_ref.as_ref().ok_or(CredentialsError::Missing(field, "secretRef"))?;
     let missing = || CredentialsError::Secret { name: named.name.clone(), key: named.key.clone() };
     let secrets: Api<Secret> = Api::namespaced(ctx.kube.clone(), namespace);
-    let object = secrets.get_opt(&named.name).await?.ok_or_else(missing)?;
+    let object = secrets.get_opt(&named.name).await.map_err(|error| match error {
+        kube::Error::Api(said) if said.code == 403 => CredentialsError::Forbidden { name: named.name.clone() },
+        other => other.into(),
+    })?;
+    let object = object.ok_or_else(missing)?;
     let bytes = object.data.as_ref().and_then(|d| d.get(&named.key)).ok_or_else(missing)?;
     let text = String::from_utf8(bytes.0.clone()).map_err(|_| missing())?;
     Ok((SecretString::from(text.trim().to_owned()), object.resource_version().unwrap_or_default()))

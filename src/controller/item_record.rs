@@ -25,7 +25,9 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, PassError> {
     let Some(key) = record.holder else { return Ok(Next::OnChange) };
     ctx.replicas.joined().await;
     let ours = ctx.replicas.owns(&record.vault_id.to_ascii_lowercase());
-    if !ours || !serves(ctx, &key.namespace) || exists(ctx, &key).await? {
+    // What a cache has is still there or was a moment ago: then there is nothing to finish yet.
+    let is_known = ctx.stores.request(&key).is_some();
+    if !ours || !serves(ctx, &key.namespace) || is_known || exists(ctx, &key).await? {
         return Ok(Next::After(AGAIN));
     }
     match reconcile_key(ctx, &key).await? {

@@ -1,6 +1,8 @@
 //! The imperative shell: it observes, lets `domain` decide, acts and reports. It decides nothing itself.
 
+mod acting;
 mod around;
+mod census;
 mod clock;
 pub mod context;
 mod convert;

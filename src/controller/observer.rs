@@ -32,7 +32,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
     // Before that, nobody can be found who waits for the list.
     ctx.stores.ready().await;
     handle.read_location().await;
-    let (mut items_due, mut kicked) = (Instant::now(), false);
+    let mut items_due = Instant::now();
     let mut next_jobs = None;
     loop {
         if !exists(&ctx, &handle) {
@@ -41,10 +41,10 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
         }
         let now = Instant::now();
         if now >= items_due {
-            let wait = items(&ctx, &handle, poll, &mut failures, std::mem::take(&mut kicked)).await;
+            let wait = items(&ctx, &handle, poll, &mut failures).await;
             items_due = Instant::now() + wait;
         }
-        if !handle.copying().is_empty() && failures == 0 {
+        if handle.is_copied() && failures == 0 {
             items_due = items_due.min(Instant::now() + poll.active);
         }
         let active = !handle.followers().is_empty();
@@ -54,7 +54,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
         tokio::select! {
             biased;
             () = handle.stop.cancelled() => return,
-            () = handle.kick.notified() => (items_due, kicked) = (Instant::now(), true),
+            () = handle.kick.notified() => items_due = Instant::now(),
             () = handle.follow_changed.notified() => {}
             () = tokio::time::sleep_until(jobs_due.min(items_due)) => {
                 if active && Instant::now() >= jobs_due {
@@ -74,9 +74,9 @@ fn exists(ctx: &Context, handle: &VaultHandle) -> bool {
     any(&ctx.stores.vaults, |v| v.namespace().as_ref() == Some(namespace) && &v.name_any() == name)
 }
 
-/// Lists the items and says when to do so again. A list that was asked for because something ended is news to those alone
-/// whose item has changed.
-async fn items(ctx: &Context, handle: &VaultHandle, poll: Poll, failures: &mut u32, kicked: bool) -> Duration {
+/// Lists the items and says when to do so again. A list is news to those alone whose item has changed: while one VM's data
+/// is copied, the others are not looked at each time.
+async fn items(ctx: &Context, handle: &VaultHandle, poll: Poll, failures: &mut u32) -> Duration {
     let first = handle.items().is_none();
     // Without a first list no verb can be carried out.
     let purpose = if first { Purpose::Verb } else { Purpose::ItemList };
@@ -84,7 +84,8 @@ async fn items(ctx: &Context, handle: &VaultHandle, poll: Poll, failures: &mut u
         tracing::info!(vault = %handle.vault, wait_s = wait.as_secs(), "few calls are left to this identity: the list of items is put off");
         return wait;
     }
-    let before = if kicked { handle.items() } else { None };
+    // One that failed was told to all, and so is the next one.
+    let before = handle.last_list();
     let reading = handle.list_items(purpose).await;
     let changed =
         before.as_ref().and_then(Reading::known).zip(reading.known()).and_then(|(before, now)| changed(before, now));
@@ -122,8 +123,8 @@ async fn jobs(ctx: &Context, handle: &VaultHandle) {
     }
 }
 
-/// Wakes the RecoveryVault and the ReplicatedVms that look through it: all, or those of the changed items and those that
-/// do not know theirs.
+/// Wakes the RecoveryVault, and the ReplicatedVms that look through it and the requests that wait for their data: all, or
+/// those of the changed items and those that do not know theirs.
 pub(super) fn wake(ctx: &Context, handle: &VaultHandle, changed: Option<&BTreeSet<String>>) {
     let (namespace, name) = &handle.key;
     ctx.wake.up(Sleeper::Vault(namespace.clone(), name.clone()));
@@ -136,7 +137,7 @@ pub(super) fn wake(ctx: &Context, handle: &VaultHandle, changed: Option<&BTreeSe
     for vm in each(&ctx.stores.vms, looks_through).into_iter().flatten() {
         ctx.wake.up(Sleeper::Vm(namespace.clone(), vm));
     }
-    for key in handle.copying() {
+    for key in handle.copying(changed) {
         ctx.wake.up(Sleeper::Request(key));
     }
 }

@@ -1,22 +1,23 @@
 //! The controller of RecoveryVault: keeps one observer per object, with that object's own identity, and shows what it sees.
 
+use super::acting::{self, Caller};
 use super::context::Context;
 use super::convert::record::step_object;
-use super::credentials::{CredentialsError, client};
+use super::credentials::{CredentialsError, client, who};
 use super::events::Shown;
 use super::observer::{self, Poll};
 use super::request::PassError;
 use super::share;
 use super::stores::one;
 use super::vaults::{Seen, VaultHandle, VaultKey};
-use crate::api::v1alpha1::{Adoption, AdoptionState, Identity, RecoveryVault, RecoveryVaultStatus, parse_duration};
+use crate::api::v1alpha1::{Adoption, AdoptionState, RecoveryVault, RecoveryVaultStatus, parse_duration};
 use crate::asr::VaultId;
 use crate::domain::Reason;
 use crate::domain::backoff::Class;
 use crate::domain::item::Obstacle;
 use crate::domain::observed::{Reading, Unreadable};
 use crate::domain::request::Next;
-use crate::domain::vault::{VaultFacts, conditions};
+use crate::domain::vault::{Acting, VaultFacts, conditions};
 use kube::ResourceExt;
 use kube::api::Api;
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
         return Ok(Next::OnChange);
     };
     let shown = match ensure_observed(ctx, &object, key).await? {
-        Ok(handle) => report(ctx, &object, &facts(&object, &handle), Some(&handle)).await?,
+        Ok(handle) => report(ctx, &object, &facts(&object, &handle).await, Some(&handle)).await?,
         Err(obstacle) => report(ctx, &object, &refused(&object, obstacle), None).await?,
     };
     Ok(if shown == Shown::Outdated { Next::Now } else { Next::After(AGAIN) })
@@ -67,7 +68,7 @@ async fn ensure_observed(
             return Ok(Err(Obstacle::new(Reason::InvalidSpec, format!("{invalid}. Create a new RecoveryVault."))));
         }
     };
-    let (client, fingerprint) = match client(ctx, object).await {
+    let (seen, fingerprint) = match through(ctx, object, &vault).await {
         Ok(made) => made,
         Err(CredentialsError::Kube(error)) => return Err(error.into()),
         Err(error) => {
@@ -80,8 +81,6 @@ async fn ensure_observed(
     {
         return Ok(Ok(handle));
     }
-    let meter = ctx.meters.of(&vault.to_string(), &identity(&spec.identity));
-    let seen = Seen { client, meter, machine: Arc::clone(&ctx.machine) };
     let handle = Arc::new(VaultHandle::new(key, vault, seen, fingerprint));
     ctx.vaults.put(Arc::clone(&handle));
     ctx.metrics.vaults(ctx.vaults.len());
@@ -95,9 +94,17 @@ async fn ensure_observed(
     Ok(Ok(handle))
 }
 
-/// Who it is to Azure.
-fn identity(spec: &Identity) -> String {
-    format!("{:?}/{:?}/{:?}", spec.identity_type, spec.tenant_id, spec.client_id)
+/// Through what the vault is seen, and what that is made from.
+async fn through(ctx: &Context, object: &RecoveryVault, vault: &VaultId) -> Result<(Seen, String), CredentialsError> {
+    let spec = &object.spec;
+    let namespace = object.namespace().unwrap_or_default();
+    let (client, version) = client(ctx, &namespace, &spec.identity, "identity").await?;
+    let meter = ctx.meters.of(&vault.to_string(), &who(&spec.identity));
+    let reads =
+        Caller { client: client.clone(), meter: Arc::clone(&meter), vault: object.name_any(), field: "identity" };
+    let (acting, acting_version) = acting::of(ctx, object, vault, reads).await?;
+    let seen = Seen { client, meter, acting, machine: Arc::clone(&ctx.machine) };
+    Ok((seen, acting::fingerprint(spec, [&version, &acting_version])))
 }
 
 fn poll(object: &RecoveryVault) -> Poll {
@@ -105,18 +112,20 @@ fn poll(object: &RecoveryVault) -> Poll {
     Poll { idle: or(&object.spec.poll.idle, 60), active: or(&object.spec.poll.active, 10) }
 }
 
-fn facts(object: &RecoveryVault, handle: &VaultHandle) -> VaultFacts {
+async fn facts(object: &RecoveryVault, handle: &VaultHandle) -> VaultFacts {
     let items = handle.last_list().map(|reading| match reading {
         Reading::Known(items) => Reading::Known(items.len()),
         Reading::Absent => Reading::Absent,
         Reading::Unreadable(u) => Reading::Unreadable(u),
     });
-    VaultFacts { suspended: object.spec.suspend, vault_id: handle.vault.to_string(), items }
+    let acting = acting::shown(&object.spec, handle).await;
+    VaultFacts { suspended: object.spec.suspend, vault_id: handle.vault.to_string(), items, acting }
 }
 
 fn refused(object: &RecoveryVault, obstacle: Obstacle) -> VaultFacts {
     let items = Some(Reading::Unreadable(Unreadable { class: Class::UserFix, obstacle, retry_after: None }));
-    VaultFacts { suspended: object.spec.suspend, vault_id: object.spec.name.clone(), items }
+    let (suspended, vault_id) = (object.spec.suspend, object.spec.name.clone());
+    VaultFacts { suspended, vault_id, items, acting: Acting::Somebody }
 }
 
 async fn report(

@@ -1,5 +1,6 @@
 //! The controller of ReplicatedVm: shows one protected item, and has its record made. It never acts on Azure.
 
+use super::acting;
 use super::context::Context;
 use super::convert::status::{VmExtras, parse_signed, vm_status};
 use super::events::Shown;
@@ -289,6 +290,7 @@ pub async fn for_request(ctx: &Context, vm: &ReplicatedVm) -> Result<Result<Vm, 
     Ok(resolve(&facts).map(|(item, _)| Vm {
         uid: vm.uid(),
         suspended: facts.suspended.clone(),
+        nobody_acts: vault.as_ref().and_then(|vault| acting::nobody(vault, &handle)),
         sides: facts.sides.clone(),
         naming: facts.naming.clone(),
         vault_id: handle.vault.to_string(),

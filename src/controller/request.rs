@@ -108,7 +108,8 @@ async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, Pas
     let read = ctx.machine.since(began);
     let decision = decide(&observed.facts, &azure);
     if let Some(handle) = &observed.handle {
-        handle.copies(key, decision.next == Next::OnItemNews);
+        let claim = observed.facts.claim.as_ref().filter(|_| decision.next == Next::OnItemNews);
+        handle.copies(key, claim.map(|claim| claim.item_name.as_str()));
     }
     act(ctx, &observed, &decision, &azure).await?;
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);

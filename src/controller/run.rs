@@ -1,5 +1,6 @@
 //! Start and end of the operator: clients, caches, one controller per kind and watched namespace.
 
+use super::census;
 use super::context::{Context, Settings, Surroundings};
 use super::kinds::RequestWatch;
 use super::machine::ThisMachine;
@@ -94,6 +95,7 @@ impl Operator {
         };
         let ctx = Context::new(self.settings, watched.stores(), around);
         let mut controllers = watched.run(&ctx, stop);
+        controllers.push(census::run(ctx.clone(), stop.clone()).boxed());
         controllers.push(replicas::run(ctx.clone(), careful, readiness.clone(), stop.clone()).boxed());
         Ok((ctx, controllers))
     }

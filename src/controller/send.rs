@@ -2,6 +2,7 @@
 //!
 //! The only place from which a mutating call leaves.
 
+use super::acting::Caller;
 use super::clock::SEND_WINDOW;
 use super::context::Context;
 use super::machine::{Machine, Moment};
@@ -54,15 +55,16 @@ pub(super) async fn send(
     if ctx.machine.since(began) > SEND_WINDOW {
         return Ok(());
     }
+    let Ok(caller) = &handle.acting else { return Ok(()) };
     // Another pass may have taken the last one since this one looked.
-    if !handle.meter.take_write() {
+    if !caller.meter.take_write() {
         return Ok(());
     }
     let window = Window { machine: Arc::clone(&ctx.machine), opened: ctx.machine.now() };
     let Some(open) = write_intent(ctx, held, &record).await? else { return Ok(()) };
     let calling = ctx.machine.now();
-    let sent = call_once(handle, &mutation, &id, &window).await;
-    handle.noted_call(&sent);
+    let sent = call_once(caller, &mutation, &id, &window).await;
+    caller.noted(&sent);
     let call_us = u64::try_from(ctx.machine.since(calling).as_micros()).unwrap_or(u64::MAX);
     let outcome = outcome(sent, ctx.machine.since(began));
     ctx.metrics.call(step.as_str(), label(&outcome));
@@ -121,13 +123,13 @@ fn is_ours(held: &Held, record: &Record) -> bool {
 }
 
 /// One call; a token that was refused is replaced once, and the window is asked again.
-async fn call_once(handle: &VaultHandle, mutation: &Mutation, id: &ClientRequestId, window: &Window) -> Sent {
-    let first = handle.client.send(mutation, id, window).await;
+async fn call_once(caller: &Caller, mutation: &Mutation, id: &ClientRequestId, window: &Window) -> Sent {
+    let first = caller.client.send(mutation, id, window).await;
     if !matches!(first, Sent::Unauthorized) {
         return first;
     }
-    handle.client.invalidate_token();
-    match handle.client.send(mutation, id, window).await {
+    caller.client.invalidate_token();
+    match caller.client.send(mutation, id, window).await {
         Sent::Unauthorized => Sent::NotSent { why: "Azure refused the token twice (401); check the identity".into() },
         second => second,
     }

@@ -70,6 +70,8 @@ pub struct Waiting {
     pub ended: bool,
     /// What it waits for, by its status.
     pub waits_for: Option<Reason>,
+    /// What its status says of it.
+    pub reason: Option<Reason>,
 }
 
 /// What `made` makes of every readable object of the caches, without copies of the objects.
@@ -159,6 +161,7 @@ fn waiting<K: Request>(request: &K, kind: Kind) -> Waiting {
         .iter()
         .any(|c| (c.type_ == "Ready" || c.type_ == "Stalled") && c.status == "True" && c.reason != "OutcomeUnknown");
     let waits = conditions.iter().find(|c| c.type_ == "Reconciling" && c.status == "True");
+    let ready = conditions.iter().find(|c| c.type_ == "Ready");
     Waiting {
         key: RequestKey { kind, namespace: request.namespace().unwrap_or_default(), name: request.name_any() },
         vm: spec.replicated_vm.to_owned(),
@@ -167,5 +170,6 @@ fn waiting<K: Request>(request: &K, kind: Kind) -> Waiting {
         vault: request.request_status().and_then(|s| s.target.as_ref()?.vault_id.clone()),
         ended,
         waits_for: waits.and_then(|c| Reason::parse(&c.reason)),
+        reason: ready.and_then(|c| Reason::parse(&c.reason)),
     }
 }

@@ -1,10 +1,11 @@
 //! The vaults being observed, each through the identity of its own RecoveryVault: a tenant never sees through another's.
 
+use super::acting::Acting;
 use super::clock::AzureTime;
 use super::convert::azure::{item_from, job_from, unreadable};
 use super::machine::{Machine, Moment};
 use super::meter::{Meter, put_off};
-use crate::asr::{Answer, AsrClient, ItemPath, JobId as WireJobId, ReadError, Sent, VaultId};
+use crate::asr::{Answer, AsrClient, ItemPath, JobId as WireJobId, ReadError, VaultId};
 use crate::domain::backoff::Class;
 use crate::domain::budget::{Kind, Purpose};
 use crate::domain::ids::{RequestKey, Step, same};
@@ -32,12 +33,14 @@ pub struct Snapshot {
     pub jobs: HashMap<JobId, Job>,
 }
 
-/// Through what a vault is seen: an identity's client, what is left to that identity, and the machine below.
+/// Through what a vault is seen: an identity's client, what is left to that identity, who acts, and the machine below.
 pub struct Seen {
     /// The client of the identity.
     pub client: AsrClient,
     /// What is left to it.
     pub meter: Arc<Meter>,
+    /// Who acts.
+    pub acting: Acting,
     /// The machine below.
     pub machine: Arc<dyn Machine>,
 }
@@ -49,10 +52,12 @@ pub struct VaultHandle {
     pub key: VaultKey,
     /// The vault.
     pub vault: VaultId,
-    /// The client of its identity.
+    /// The client of its identity, which reads.
     pub client: AsrClient,
     /// What is left to that identity.
     pub meter: Arc<Meter>,
+    /// Who acts.
+    pub acting: Acting,
     /// Azure's time.
     pub time: AzureTime,
     /// What makes the observer list the items at once.
@@ -65,7 +70,7 @@ pub struct VaultHandle {
     pub fingerprint: String,
     snapshot: RwLock<Snapshot>,
     followed: Mutex<BTreeMap<JobId, RequestKey>>,
-    copies: Mutex<BTreeSet<RequestKey>>,
+    copies: Mutex<BTreeMap<RequestKey, String>>,
     details: Mutex<HashMap<JobId, (Moment, Job)>>,
     points: Mutex<HashMap<String, KeptPoints>>,
     location: OnceLock<String>,
@@ -92,9 +97,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl VaultHandle {
     /// A view that has seen nothing yet.
     pub fn new(key: VaultKey, vault: VaultId, through: Seen, fingerprint: String) -> Self {
-        let Seen { client, meter, machine } = through;
+        let Seen { client, meter, acting, machine } = through;
         Self {
             meter,
+            acting,
             key,
             vault,
             client,
@@ -217,14 +223,6 @@ impl VaultHandle {
         answer
     }
 
-    /// The same of a mutating call.
-    pub fn noted_call(&self, sent: &Sent) {
-        self.meter.counted(self.client.counted());
-        if let Sent::Throttled { retry_after } = sent {
-            self.meter.refused(Purpose::Verb, Kind::Write, *retry_after);
-        }
-    }
-
     /// Lists the items of the vault, all pages, and remembers them. Whatever it is for, a list that Azure refuses holds
     /// up lists only.
     pub async fn list_items(&self, purpose: Purpose) -> Reading<Arc<Vec<Item>>> {
@@ -324,18 +322,29 @@ impl VaultHandle {
         }
     }
 
-    /// Whether a request that is over still waits to see its data copied: the items are listed more often meanwhile.
-    pub fn copies(&self, key: &RequestKey, waits: bool) {
+    /// The item, if any, of which a request that is over still waits to see the data copied: the items are listed more
+    /// often meanwhile.
+    pub fn copies(&self, key: &RequestKey, item: Option<&str>) {
         let mut copies = locked(&self.copies);
-        let changed = if waits { copies.insert(key.clone()) } else { copies.remove(key) };
-        if changed {
+        let was = match item {
+            Some(item) => copies.insert(key.clone(), item.to_ascii_lowercase()),
+            None => copies.remove(key),
+        };
+        if was.is_some() != item.is_some() {
             self.follow_changed.notify_one();
         }
     }
 
-    /// The requests that wait for that.
-    pub fn copying(&self) -> Vec<RequestKey> {
-        locked(&self.copies).iter().cloned().collect()
+    /// Whether any request waits for that.
+    pub fn is_copied(&self) -> bool {
+        !locked(&self.copies).is_empty()
+    }
+
+    /// The requests that wait for that: all, or those of the changed items.
+    pub fn copying(&self, changed: Option<&BTreeSet<String>>) -> Vec<RequestKey> {
+        let copies = locked(&self.copies);
+        let concerned = copies.iter().filter(|(_, item)| changed.is_none_or(|names| names.contains(*item)));
+        concerned.map(|(key, _)| key.clone()).collect()
     }
 
     /// The requests whose jobs are followed.

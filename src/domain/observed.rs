@@ -55,6 +55,8 @@ pub struct Request {
     pub owner: Owner,
     /// validUntil, parsed.
     pub valid_until: Timestamp,
+    /// Who asked for it, where that is said.
+    pub requested_by: Option<String>,
     /// Nothing was reported on the object yet: new, re-created, or restored without status.
     pub unreported: bool,
     /// The object already says `AlreadyRun`.
@@ -90,6 +92,8 @@ pub struct Vm {
     pub uid: Option<String>,
     /// `suspend` on it or on its RecoveryVault, in words.
     pub suspended: Option<String>,
+    /// Why nobody acts on its vault, whatever Azure says: it is read-only, or no identity to act with can be used.
+    pub nobody_acts: Option<Obstacle>,
     /// Its sides.
     pub sides: Sides,
     /// How it names its item.
@@ -197,6 +201,8 @@ pub struct Azure {
     pub absent_for: Option<Duration>,
     /// How long a mutating call has to wait, because the identity's calls are few or Azure asked for it; usually nothing.
     pub writes_wait: Duration,
+    /// Why the identity that acts has no token at hand, where it has none: it is asked for one before every intent.
+    pub no_token: Option<Unreadable>,
 }
 
 /// The hash by which a spec is recognised: of its canonical JSON.

@@ -36,6 +36,8 @@ reasons! {
     VaultNotFound,
     /// `suspend: true` on the ReplicatedVm or the RecoveryVault.
     Suspended,
+    /// `readOnly: true` on the RecoveryVault: it is observed, and nothing is sent to it.
+    ReadOnly,
     /// Azure did not answer, or answered with a fault of its own.
     VaultUnreachable,
     /// Azure or Entra ID refused the identity.

@@ -146,6 +146,12 @@ fn unseen(facts: &VmFacts, obstacle: &Obstacle) -> VmView {
     VmView { conditions, item: None, side: None, next_direction: None }
 }
 
+/// The conditions by which VMs are counted: each of them is either so, or not, or unknown.
+pub const SHOWN: [ConditionType; 7] = {
+    let [a, b, c, d, e, f] = OWN;
+    [ConditionType::Ready, a, b, c, d, e, f]
+};
+
 /// The kind's own conditions, in order.
 const OWN: [ConditionType; 6] = [
     ConditionType::Protected,

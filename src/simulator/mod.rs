@@ -12,6 +12,7 @@ mod child;
 pub mod clock;
 pub mod fate;
 pub mod faults;
+mod federation;
 mod ids;
 mod item;
 mod job;

@@ -1,22 +1,16 @@
 //! Principals of the tenant: how they prove themselves to Entra ID, which tokens they hold, what ARM lets them do.
 //!
-//! Real time throughout. Signatures of assertions are not checked: the simulator cannot know the cluster's keys. Secrets
-//! and tokens are compared and never shown; nothing here has `Debug`.
+//! Real time throughout. Secrets and tokens are compared and never shown; nothing here has `Debug`.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use serde_json::Value;
 use uuid::Uuid;
 
+use super::federation::{Federation, check};
 use super::ids::guid;
 use super::seed::{PrincipalSeed, Role};
-
-/// The audience that Entra ID wants in a federated token.
-const EXCHANGE_AUDIENCE: &str = "api://AzureADTokenExchange";
 
 /// How a client proves who it is.
 pub(crate) enum Proof<'a> {
@@ -31,6 +25,8 @@ pub(crate) enum Denial {
     WrongSecret(String),
     NoProof,
     MalformedAssertion,
+    WrongIssuer(String),
+    WrongSignature,
     WrongAudience,
     WrongSubject(String),
     AssertionExpired,
@@ -53,12 +49,19 @@ struct Token {
 pub(crate) struct Directory {
     pub(crate) tenant: String,
     principals: Vec<PrincipalSeed>,
+    federation: Option<Federation>,
     tokens: HashMap<String, Token>,
 }
 
 impl Directory {
-    pub(crate) fn new(tenant: String, principals: Vec<PrincipalSeed>) -> Self {
-        Self { tenant, principals, tokens: HashMap::new() }
+    pub(crate) fn new(tenant: String, principals: Vec<PrincipalSeed>, federation: Option<Federation>) -> Self {
+        Self { tenant, principals, federation, tokens: HashMap::new() }
+    }
+
+    /// The identity of the machine, the one of that application id where one is named.
+    pub(crate) fn managed(&self, client: Option<&str>) -> Option<usize> {
+        let is_it = |p: &PrincipalSeed| client.is_none_or(|client| p.client_id.eq_ignore_ascii_case(client));
+        self.principals.iter().position(|p| p.managed_identity && is_it(p))
     }
 
     /// The principal's name in the ledger.
@@ -84,7 +87,7 @@ impl Directory {
         match proof {
             Proof::Secret(secret) if principal.client_secret.as_deref() == Some(*secret) => Ok(index),
             Proof::Secret(_) => Err(Denial::WrongSecret(client.to_owned())),
-            Proof::Assertion(token) => check_assertion(principal, token, wall).map(|()| index),
+            Proof::Assertion(token) => check(self.federation.as_ref(), principal, token, wall).map(|()| index),
             Proof::Missing => Err(Denial::NoProof),
         }
     }
@@ -135,28 +138,6 @@ impl Directory {
     }
 }
 
-fn check_assertion(principal: &PrincipalSeed, token: &str, wall: Timestamp) -> Result<(), Denial> {
-    let payload = token.split('.').nth(1).ok_or(Denial::MalformedAssertion)?;
-    let bytes = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).map_err(|_| Denial::MalformedAssertion)?;
-    let claims: Value = serde_json::from_slice(&bytes).map_err(|_| Denial::MalformedAssertion)?;
-    let audiences = match &claims["aud"] {
-        Value::Array(list) => list.clone(),
-        single => vec![single.clone()],
-    };
-    if !audiences.iter().any(|audience| audience == EXCHANGE_AUDIENCE) {
-        return Err(Denial::WrongAudience);
-    }
-    let subject = claims["sub"].as_str().unwrap_or_default();
-    let mut subjects = principal.federated_subjects.iter().chain(&principal.federated_subject);
-    if !subjects.any(|allowed| allowed == subject) {
-        return Err(Denial::WrongSubject(subject.to_owned()));
-    }
-    match claims["exp"].as_i64() {
-        Some(expires) if expires <= wall.as_second() => Err(Denial::AssertionExpired),
-        _ => Ok(()),
-    }
-}
-
 /// Whether `text` fits `pattern`, where `*` stands for any text; without regard to case.
 fn wildcard(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_ascii_lowercase(), text.to_ascii_lowercase());
@@ -190,28 +171,5 @@ mod tests {
         assert!(wildcard(action, action));
         assert!(!wildcard("*/action", action));
         assert!(!wildcard("Microsoft.RecoveryServices/vaults", action));
-    }
-
-    fn assertion(claims: &Value) -> String {
-        format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(claims.to_string()))
-    }
-
-    #[test]
-    fn an_assertion_must_have_audience_subject_and_time() {
-        let directory = Directory::new("t".to_owned(), vec![PrincipalSeed::default()]);
-        let client = PrincipalSeed::default().client_id;
-        let wall = Timestamp::from_second(1000).unwrap();
-        let check = |claims: Value| directory.authenticate(&client, &Proof::Assertion(&assertion(&claims)), wall);
-        let good =
-            serde_json::json!({"aud": [EXCHANGE_AUDIENCE], "sub": "system:serviceaccount:demo:asr", "exp": 2000});
-        assert!(check(good.clone()).is_ok());
-        let with = |key: &str, value: Value| {
-            let mut claims = good.clone();
-            claims[key] = value;
-            check(claims).err()
-        };
-        assert!(matches!(with("aud", "https://kubernetes".into()), Some(Denial::WrongAudience)));
-        assert!(matches!(with("sub", "system:serviceaccount:other:asr".into()), Some(Denial::WrongSubject(_))));
-        assert!(matches!(with("exp", 999.into()), Some(Denial::AssertionExpired)));
     }
 }

@@ -16,6 +16,9 @@ pub enum SeedError {
     /// The text is not the YAML of a seed.
     #[error("the seed is not valid: {0}; compare it with deploy/demo/seed.yaml")]
     Invalid(String),
+    /// The key of the trusted cluster cannot be read.
+    #[error("federation.publicKey is not the PEM of a public key on the curve P-256")]
+    FederationKey,
     /// An item names a recipe that does not exist.
     #[error(
         "item '{item}': failNext '{recipe}' is not a known recipe; use capacity, quota, nic, policy, stalePoint, egress, lock or spell one out"
@@ -40,6 +43,8 @@ pub struct Seed {
     pub subscription: String,
     /// Who may ask for tokens, and what they may do.
     pub principals: Vec<PrincipalSeed>,
+    /// The cluster whose ServiceAccounts are trusted; without one, who signed a token is not looked at.
+    pub federation: Option<FederationSeed>,
     /// The vaults.
     pub vaults: Vec<VaultSeed>,
     /// How the service answers.
@@ -67,12 +72,23 @@ impl Default for Seed {
             tenant: "11111111-1111-1111-1111-111111111111".to_owned(),
             subscription: "00000000-0000-0000-0000-000000000001".to_owned(),
             principals: vec![PrincipalSeed::default()],
+            federation: None,
             vaults: vec![VaultSeed::default()],
             behaviour: Behaviour::default(),
             timings: Timings::default(),
             rate_limits: RateLimits::default(),
         }
     }
+}
+
+/// A cluster that Entra ID trusts, as by its OpenID configuration.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FederationSeed {
+    /// Who its tokens say that they are from.
+    pub issuer: String,
+    /// Its public key on the curve P-256, as PEM: what the API server signs the tokens of ServiceAccounts with.
+    pub public_key: String,
 }
 
 /// What a principal may do.
@@ -101,6 +117,8 @@ pub struct PrincipalSeed {
     pub federated_subjects: Vec<String>,
     /// One more subject, for seeds that have only one.
     pub federated_subject: Option<String>,
+    /// Whether it is the identity of the machine itself, which needs no proof.
+    pub managed_identity: bool,
     /// Rights.
     pub role: Role,
     /// Further ARM actions, `*` matching any text.
@@ -117,6 +135,7 @@ impl Default for PrincipalSeed {
             client_secret: None,
             federated_subjects: vec!["system:serviceaccount:demo:asr".to_owned()],
             federated_subject: None,
+            managed_identity: false,
             role: Role::Operator,
             allowed_actions: Vec::new(),
             scopes: Vec::new(),

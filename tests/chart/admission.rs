@@ -159,6 +159,20 @@ async fn a_request_takes_its_verb_on_the_vm_that_it_names() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_asked_for_in_nobody_elses_name() {
+    let people = People::usual().await;
+    for kind in REQUESTS {
+        people.may("carol", "demo", "create", kind.1, None).await;
+        people.may("carol", "demo", kind.2, "replicatedvms", Some("app01")).await;
+        let by = async |who: &str| people.ask("carol", "demo", kind, "app01", &format!(", requestedBy: {who}")).await;
+        refused(&by("dave").await, "spec.requestedBy is dave, but this is carol");
+        refused(&by("Carol").await, "spec.requestedBy is Carol, but this is carol");
+        by("carol").await.expect_success();
+        people.ask("carol", "demo", kind, "app01", "").await.expect_success();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cluster_roles_do_what_their_names_say() {
     let people = People::usual().await;
     let roles = ["viewer", "failover-operator", "approver", "admin"];

@@ -3,6 +3,8 @@
 
 use crate::harness::RunDir;
 use asr_operator::domain::Reason;
+use asr_operator::domain::condition::Truth;
+use asr_operator::domain::vm::SHOWN;
 use asr_operator::telemetry::{CallOutcome, Metrics, PassOutcome};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,8 @@ fn metrics() -> BTreeMap<String, BTreeSet<String>> {
     metrics.pass("ReplicatedVm", PassOutcome::Failed);
     metrics.call("Failover", CallOutcome::Accepted);
     metrics.transition("ReplicatedVm", Reason::Ready);
+    metrics.vms(BTreeMap::from([(("Protected", "True"), 1)]));
+    metrics.open_requests(BTreeMap::from([(("FailoverRequest", Reason::ReadOnly), 1)]));
     let text = metrics.text();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -50,7 +54,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn they_name_only_metrics_and_labels_that_exist() {
     let metrics = metrics();
-    assert_eq!(metrics.len(), 7, "{metrics:?}");
+    assert_eq!(metrics.len(), 9, "{metrics:?}");
     let labels: BTreeSet<&str> = metrics.values().flatten().map(String::as_str).chain(SCRAPED).collect();
     let mut named = BTreeSet::new();
     for expression in expressions() {
@@ -63,7 +67,8 @@ fn they_name_only_metrics_and_labels_that_exist() {
                 assert!(labels.contains(label), "{label} is no label: {expression}");
             }
         }
-        for chosen in expression.split('{').skip(1).map(|rest| rest.split('}').next().unwrap()) {
+        let chosen = expression.split('{').skip(1).map(|rest| rest.split('}').next().unwrap());
+        for chosen in chosen.flat_map(|all| all.split(',')) {
             let (label, values) = chosen.split_once('=').unwrap();
             let label = label.trim_end_matches('!');
             assert!(labels.contains(label), "{label} is no label: {expression}");
@@ -79,6 +84,8 @@ fn values_exist(label: &str, values: &str, expression: &str) {
         let there = match label {
             "reason" => Reason::ALL.iter().any(|reason| reason.as_str() == value),
             "outcome" => outcomes.contains(&value),
+            "condition" => SHOWN.iter().any(|condition| condition.as_str() == value),
+            "status" => [Truth::True, Truth::False, Truth::Unknown].iter().any(|truth| truth.as_str() == value),
             _ => false,
         };
         assert!(there, "{label} is never {value}: {expression}");

@@ -21,6 +21,18 @@ pub fn seed() -> String {
     SEED.replace(usual, &format!("role: none\n    allowedActions: {}", json!(actions("act"))))
 }
 
+/// Two identities share what one that acts alone may do: one reads, the other calls.
+#[test]
+fn the_roles_read_and_call_are_the_two_halves_of_act() {
+    let (read, call): (BTreeSet<_>, BTreeSet<_>) = actions("act").into_iter().partition(|action| reads(action));
+    assert_eq!((actions("read"), actions("call")), (read.clone(), call));
+    assert!(actions("observe").is_subset(&read));
+}
+
+fn reads(action: &str) -> bool {
+    action.ends_with("/read")
+}
+
 /// Waits until all that *observe* allows was done, and that nothing else was.
 pub async fn observes(sim: &Simulator) {
     let observe = if blessing() { BTreeSet::new() } else { actions("observe") };
@@ -70,8 +82,19 @@ fn blessing() -> bool {
 }
 
 fn bless(role: &str, seen: &BTreeSet<String>) {
+    if role == "act" {
+        let (read, call) = seen.iter().cloned().partition(|action| reads(action));
+        bless("read", &read);
+        bless("call", &call);
+    }
     let description = match role {
         "observe" => "Reads a Recovery Services vault for asr-operator: enough for RecoveryVaults and ReplicatedVms.",
+        "read" => {
+            "Reads all that asr-operator needs to decide about a call: for identity of a RecoveryVault whose actIdentity acts."
+        }
+        "call" => {
+            "Performs failover, change of the recovery point, commit and reprotect for asr-operator, and reads nothing: for actIdentity of a RecoveryVault."
+        }
         _ => {
             "Reads a Recovery Services vault and performs failover, change of the recovery point, commit and reprotect for asr-operator."
         }

@@ -39,6 +39,8 @@ fn cases() -> Vec<(Value, &'static str, &'static str)> {
         (object(0, &[("Ready", "True", "Succeeded")]), "Progressing", "InProgress"),
         (trio("Reconciling", "JobRunning"), "Progressing", "InProgress"),
         (trio("Reconciling", "Suspended"), "Suspended", "InProgress"),
+        (trio("Reconciling", "ReadOnly"), "Suspended", "InProgress"),
+        (trio("Ready", "ReadOnly"), "Healthy", "Current"),
         (trio("Ready", "Succeeded"), "Healthy", "Current"),
         (trio("Ready", "AlreadyThere"), "Healthy", "Current"),
         (trio("Stalled", "JobFailed"), "Degraded", "Failed"),

@@ -12,7 +12,6 @@ mod azure;
 mod gitops;
 mod helm;
 mod image;
-mod kstatus;
 mod manifests;
 mod pods;
 mod release;

@@ -3,9 +3,8 @@
 
 use crate::audit::{Grant, grants, uses};
 use crate::azure;
-use crate::harness::{condition, eventually, get, wait_condition};
+use crate::harness::{Judgement, KstatusWatch, condition, eventually, get, wait_condition};
 use crate::helm::{Helm, objects};
-use crate::kstatus::Watch;
 use crate::stage::{DEADLINE, NAME, Stage};
 use crate::walk::{LOOP, OPERATIONS, values};
 use serde_json::{Value, json};
@@ -66,15 +65,15 @@ spec:
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_is_upgraded_rolled_back_and_gone_and_loses_nothing() {
     let mut stage = Stage::set().await;
+    let watch = KstatusWatch::everywhere(&stage.client);
     stage.apply("10-recovery-vault").await;
     stage.apply("20-replicated-vm").await;
     stage.wait("ReplicatedVm", "app01", ("Ready", "True", None)).await;
     azure::observes(&stage.sim).await;
-    let watch = Watch::start(&stage.client);
     upgrade_in_mid_failover(&mut stage).await;
     rollback(&mut stage).await;
     whole_loop(&stage).await;
-    watch.judge(LOOP.len());
+    all_were_seen_to_end_well(&watch).await;
     stage.plane.apply(SECOND_VAULT).await;
     stage.wait("RecoveryVault", "vault-by-secret", ("Ready", "True", None)).await;
     stage.plane.apply(TOO_LATE).await;
@@ -124,6 +123,19 @@ async fn whole_loop(stage: &Stage) {
         }
     }
     assert_eq!(stage.accepted().await, OPERATIONS);
+}
+
+/// The watch is not blind: it saw each request several times, and its end.
+async fn all_were_seen_to_end_well(watch: &KstatusWatch) {
+    eventually(DEADLINE, "every request watched to its end", async || {
+        let judge = watch.judge();
+        let seen = judge.seen();
+        let well = |(_, kind, name): &(&str, &str, &str)| {
+            seen.get(&format!("{kind} {name}")).is_some_and(|(times, last)| *times > 3 && *last == Judgement::Current)
+        };
+        if LOOP.iter().all(well) { Ok(()) } else { Err(format!("{seen:#?}")) }
+    })
+    .await;
 }
 
 /// What the roles give and the run did not need, with the reason why they give it.

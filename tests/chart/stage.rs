@@ -31,7 +31,7 @@ impl Stage {
     pub async fn set() -> Self {
         let plane = ControlPlane::start(Options { audit: true, ..Options::default() }).await.unwrap();
         plane.create_namespace("demo").await;
-        let sim = Simulator::start(&azure::seed(), 400).await.unwrap();
+        let sim = Simulator::start(&format!("{}\n{}", azure::seed(), plane.federation()), 400).await.unwrap();
         let helm = Helm::on(plane.kubeconfig_path()).await;
         let values = RunDir::create("values").unwrap().write("values.yaml", &values(&sim).to_string()).unwrap();
         let install =

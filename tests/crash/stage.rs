@@ -4,7 +4,7 @@
 
 use crate::act::Act;
 use crate::harness::{
-    ControlPlane, Options, Program, RunDir, Simulator, Supervised, eventually, objects, product_binary,
+    ControlPlane, KstatusWatch, Options, Program, RunDir, Simulator, Supervised, eventually, objects, product_binary,
 };
 use crate::proxy::Proxy;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -98,6 +98,8 @@ pub struct Stage<'a> {
     pub sim: Simulator,
     pub proxy: Proxy,
     pub client: kube::Client,
+    /// Judges each state of each object in this namespace, past the proxy.
+    _kstatus: KstatusWatch,
     kubeconfig: PathBuf,
 }
 
@@ -122,11 +124,12 @@ impl<'a> Stage<'a> {
         let namespace = format!("{name}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let own = format!("{namespace}-op");
         let seed = SEED.replace("serviceaccount:demo:", &format!("serviceaccount:{namespace}:"));
-        let sim = Simulator::start(&format!("{seed}\n{SLOW}"), 1).await.unwrap();
+        let sim = Simulator::start(&format!("{seed}\n{SLOW}\n{}", ground.plane.federation()), 1).await.unwrap();
         let proxy = Proxy::start(&ground.plane, &sim).await;
         let kubeconfig = kubeconfig(&proxy, &account.token);
         let client = ground.plane.client().await;
-        let stage = Self { ground, namespace, own, sim, proxy, client, kubeconfig };
+        let kstatus = KstatusWatch::of(&client, &namespace);
+        let stage = Self { ground, namespace, own, sim, proxy, client, _kstatus: kstatus, kubeconfig };
         for name in [&stage.namespace, &stage.own] {
             stage.create(&format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {name}}}\n")).await;
         }

@@ -317,7 +317,7 @@ async fn i1_a_third_of_all_crash_and_pause_points_makes_one_call_each() {
     prove(|at, point| point.is_central() || (at % 10 < 3 && point.blow != Blow::Outlived), Patience::Named).await;
 }
 
-#[ignore = "takes ten minutes: every point, and for some the proof of absence, 210 s of real time; CONTRIBUTING.md says when"]
+#[ignore = "takes minutes: every point, and for some the proof of absence, 210 s of real time; CONTRIBUTING.md says when"]
 #[tokio::test(flavor = "multi_thread")]
 async fn i1_every_crash_and_pause_point_makes_one_call() {
     let ends = prove(|_, _| true, Patience::Proof).await;

@@ -195,19 +195,19 @@ async fn columns_tell_how_it_stands() {
         (
             "FailoverRequest",
             request.clone(),
-            "sample app01 PrimaryToRecovery Custom Running False ReasonSeen 2026-03-01T04:00:00Z 4m10s 12m40s",
+            "sample app01 PrimaryToRecovery Custom Running False ReasonSeen alice@example.com 2026-03-01T04:00:00Z 4m10s 12m40s",
         ),
         (
             "ChangeRecoveryPointRequest",
             request.clone(),
-            "sample app01 Custom Running False ReasonSeen 2026-03-01T04:00:00Z 4m10s",
+            "sample app01 Custom Running False ReasonSeen alice@example.com 2026-03-01T04:00:00Z 4m10s",
         ),
         (
             "ReprotectRequest",
             request.clone(),
-            "sample app01 RecoveryToPrimary Running False ReasonSeen 2026-03-01T04:00:00Z",
+            "sample app01 RecoveryToPrimary Running False ReasonSeen alice@example.com 2026-03-01T04:00:00Z",
         ),
-        ("CommitRequest", request, "sample app01 Running False ReasonSeen 2026-03-01T04:00:00Z"),
+        ("CommitRequest", request, "sample app01 Running False ReasonSeen alice@example.com 2026-03-01T04:00:00Z"),
         ("ReplicatedVm", machine, "sample Primary westeurope True False Unknown ReasonSeen Protected Normal f1"),
         (
             "RecoveryVault",

@@ -37,7 +37,8 @@ pub(crate) fn whole(kind: &str) -> Value {
         "RecoveryVault" => json!({
             "subscriptionId": SUBSCRIPTION, "resourceGroup": "rg-dr", "name": "dr",
             "identity": {"type": "WorkloadIdentity", "tenantId": SUBSCRIPTION, "clientId": SUBSCRIPTION, "serviceAccountName": "dr"},
-            "poll": {"idle": "2m", "active": "15s"}, "suspend": true
+            "actIdentity": {"type": "ServicePrincipal", "tenantId": SUBSCRIPTION, "clientId": SUBSCRIPTION, "secretRef": {"name": "act", "key": "k"}},
+            "readOnly": true, "poll": {"idle": "2m", "active": "15s"}, "suspend": true
         }),
         "ReplicatedVm" => json!({
             "vaultRef": {"name": "dr"}, "sourceVmId": VM_ID,
@@ -45,21 +46,25 @@ pub(crate) fn whole(kind: &str) -> Value {
             "objectives": {"rpo": "15m", "rto": "1h", "drillMaxAge": "90d", "pendingCommitMax": "4h"}, "suspend": true
         }),
         "FailoverRequest" => json!({
-            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1", "priority": 5,
+            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1",
+            "requestedBy": "alice@example.com", "priority": 5,
             "direction": "PrimaryToRecovery",
             "recoveryPoint": {"type": "Custom", "id": "p1", "notAfter": "2026-03-01T03:00:00Z", "maxDataLoss": "15m"},
             "shutdownSource": false, "commitPolicy": "Automatic"
         }),
         "CommitRequest" => json!({
-            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1", "priority": 5,
+            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1",
+            "requestedBy": "alice@example.com", "priority": 5,
             "recoveryPointId": "p1"
         }),
         "ChangeRecoveryPointRequest" => json!({
-            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1", "priority": 5,
+            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1",
+            "requestedBy": "alice@example.com", "priority": 5,
             "recoveryPoint": {"type": "Custom", "id": "p1", "notAfter": "2026-03-01T03:00:00Z", "maxDataLoss": "15m"}
         }),
         "ReprotectRequest" => json!({
-            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1", "priority": 5,
+            "replicatedVmRef": {"name": "app01"}, "validUntil": "2026-03-01T04:00:00Z", "reason": "INC-1",
+            "requestedBy": "alice@example.com", "priority": 5,
             "direction": "RecoveryToPrimary",
             "settings": {
                 "resourceGroupId": GROUP_ID, "cacheStorageAccountId": resource("Microsoft.Storage/storageAccounts", "cache"),
@@ -84,18 +89,18 @@ pub(crate) fn whole(kind: &str) -> Value {
 /// Only what is required is given.
 pub(crate) fn bare(kind: &str) -> Value {
     let drop = match kind {
-        "RecoveryVault" => json!({"poll": null, "suspend": null}),
+        "RecoveryVault" => json!({"actIdentity": null, "readOnly": null, "poll": null, "suspend": null}),
         "ReplicatedVm" => json!({
             "primary": only_region(), "recovery": only_region(), "objectives": null, "suspend": null
         }),
         "FailoverRequest" => {
-            json!({"priority": null, "recoveryPoint": null, "shutdownSource": null, "commitPolicy": null})
+            json!({"requestedBy": null, "priority": null, "recoveryPoint": null, "shutdownSource": null, "commitPolicy": null})
         }
-        "CommitRequest" => json!({"priority": null, "recoveryPointId": null}),
+        "CommitRequest" => json!({"requestedBy": null, "priority": null, "recoveryPointId": null}),
         "ChangeRecoveryPointRequest" => {
-            json!({"priority": null, "recoveryPoint": {"type": "LatestProcessed", "id": null, "notAfter": null, "maxDataLoss": null}})
+            json!({"requestedBy": null, "priority": null, "recoveryPoint": {"type": "LatestProcessed", "id": null, "notAfter": null, "maxDataLoss": null}})
         }
-        "ReprotectRequest" => json!({"priority": null, "settings": null}),
+        "ReprotectRequest" => json!({"requestedBy": null, "priority": null, "settings": null}),
         "RequestDecision" => {
             json!({"decision": "Cancel", "clientRequestId": null, "outcome": null, "jobId": null})
         }

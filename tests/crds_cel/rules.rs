@@ -9,7 +9,7 @@ type Row = (&'static str, Value, Option<&'static str>);
 
 /// One table for all kinds: each rule is refused once and accepted once.
 pub(crate) fn rows() -> Vec<Row> {
-    [vaults(), machines(), points(), requests(), decisions(), records()].concat()
+    [vaults(), acting(), machines(), points(), requests(), decisions(), records()].concat()
 }
 
 fn vaults() -> Vec<Row> {
@@ -68,6 +68,32 @@ fn vaults() -> Vec<Row> {
         rows.push(("RecoveryVault", json!({"poll": {"idle": malformed}}), Some("must be a duration of at least 30s")));
     }
     rows
+}
+
+/// Who acts on a vault: by the rules of the identity that reads it.
+fn acting() -> Vec<Row> {
+    let ids = |mut extra: Value, kind: &str| {
+        extra["type"] = kind.into();
+        extra
+    };
+    let act = json!({"type": "ServicePrincipal", "tenantId": SUBSCRIPTION, "clientId": SUBSCRIPTION, "secretRef": {"name": "act"}});
+    vec![
+        ("RecoveryVault", json!({"actIdentity": act.clone()}), None),
+        ("RecoveryVault", json!({"actIdentity": act.clone(), "readOnly": true}), None),
+        (
+            "RecoveryVault",
+            json!({"actIdentity": ids(act.clone(), "WorkloadIdentity")}),
+            Some("secretRef is required for"),
+        ),
+        ("RecoveryVault", json!({"actIdentity": {"type": "ManagedIdentity"}}), None),
+        (
+            "RecoveryVault",
+            json!({"actIdentity": ids(json!({}), "ServicePrincipal")}),
+            Some("tenantId and clientId are"),
+        ),
+        ("RecoveryVault", json!({"actIdentity": {}}), Some("spec.actIdentity.type: Required value")),
+        ("RecoveryVault", json!({"readOnly": "yes"}), Some("spec.readOnly")),
+    ]
 }
 
 fn machines() -> Vec<Row> {
@@ -188,6 +214,9 @@ fn requests() -> Vec<Row> {
             (kind, json!({"reason": "ok"}), Some("spec.reason")),
             (kind, json!({"reason": "x".repeat(257)}), Some("spec.reason")),
             (kind, json!({"reason": "x".repeat(256)}), None),
+            (kind, json!({"requestedBy": "system:serviceaccount:flux-system:kustomize-controller"}), None),
+            (kind, json!({"requestedBy": ""}), Some("spec.requestedBy")),
+            (kind, json!({"requestedBy": "x".repeat(129)}), Some("spec.requestedBy")),
             (kind, json!({"priority": -100}), None),
             (kind, json!({"priority": -101}), Some("spec.priority")),
             (kind, json!({"priority": 101}), Some("spec.priority")),
@@ -239,6 +268,8 @@ pub(crate) fn edits() -> Vec<Row> {
         ("RecoveryVault", json!({"resourceGroup": "rg-other"}), Some("resourceGroup cannot be changed")),
         ("RecoveryVault", json!({"subscriptionId": other}), Some("subscriptionId cannot be changed")),
         ("RecoveryVault", json!({"identity": {"clientId": other}, "poll": {"idle": "5m"}, "suspend": false}), None),
+        ("RecoveryVault", json!({"actIdentity": null, "readOnly": false}), None),
+        ("RecoveryVault", json!({"actIdentity": {"clientId": other}}), None),
         ("ReplicatedVm", json!({"vaultRef": {"name": "other"}}), Some("vaultRef cannot be changed")),
         ("ReplicatedVm", json!({"sourceVmId": VM_ID.to_lowercase()}), None),
         ("ReplicatedVm", json!({"sourceVmId": VM_ID.replace("app01", "app02")}), Some("sourceVmId cannot be changed")),

@@ -27,6 +27,7 @@ const CONTROLLER_MANAGER: Source =
     ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", "controlplane");
 const HELM: Source = ("helm", "helm.sh/helm/v4/cmd/helm", "controlplane/helm");
 const LUA: Source = ("glua", "github.com/yuin/gopher-lua/cmd/glua", "controlplane/lua");
+const FLUX: Source = ("kustomize-controller", "github.com/fluxcd/kustomize-controller", "controlplane/flux");
 const KUBERNETES_OF_A_NODE: [Source; 3] = [
     ("kubelet", "k8s.io/kubernetes/cmd/kubelet", "node/kubernetes"),
     ("kube-proxy", "k8s.io/kubernetes/cmd/kube-proxy", "node/kubernetes"),
@@ -90,6 +91,30 @@ pub fn helm(progress: impl Fn(&str)) -> Result<PathBuf> {
 /// The Lua interpreter that Argo CD runs health checks with, as a program; taken or built likewise.
 pub fn lua(progress: impl Fn(&str)) -> Result<PathBuf> {
     one(LUA, progress)
+}
+
+/// The controller of Flux that applies what is in Git; taken or built likewise.
+pub fn kustomize_controller(progress: impl Fn(&str)) -> Result<PathBuf> {
+    one(FLUX, progress)
+}
+
+/// The folders with the definitions of Flux's kinds: those of its sources, and Kustomization.
+pub fn flux_definitions() -> Result<[PathBuf; 2]> {
+    let of = |module, pinned_in| Ok(module_folder(module, pinned_in)?.join("config/crd/bases"));
+    Ok([of("github.com/fluxcd/source-controller", "controlplane/flux/sources")?, of(FLUX.1, FLUX.2)?])
+}
+
+/// Where Go keeps the sources of a module that a folder of `tests` pins.
+fn module_folder(module: &str, pinned_in: &str) -> Result<PathBuf> {
+    let mut go = Command::new("go");
+    go.current_dir(Path::new(MODULES).join(pinned_in)).args(["mod", "download", "-json", module]).env("GOWORK", "off");
+    let output =
+        go.output().map_err(|error| Failure::new(format!("cannot run go ({error}): install Go 1.26 or newer")))?;
+    let told: Option<serde_json::Value> = serde_json::from_slice(&output.stdout).ok();
+    told.as_ref().and_then(|told| told["Dir"].as_str()).map(PathBuf::from).ok_or_else(|| {
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        Failure::new(format!("go mod download {module} gives no folder: {out}{err}"))
+    })
 }
 
 /// The folder of what a node runs besides the control plane's programs: kubelet, kube-proxy, kube-scheduler and containerd with

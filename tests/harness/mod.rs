@@ -22,7 +22,9 @@
 )]
 
 mod binaries;
+pub mod canary;
 mod control_plane;
+mod kstatus;
 mod kubectl;
 pub mod objects;
 mod operator;
@@ -33,8 +35,12 @@ mod servers;
 mod simulator;
 mod wait;
 
-pub use binaries::{Binaries, PROGRAMS, forget_this_package, helm, lua, node_programs, product_binary};
+pub use binaries::{
+    Binaries, PROGRAMS, flux_definitions, forget_this_package, helm, kustomize_controller, lua, node_programs,
+    product_binary,
+};
 pub use control_plane::{ControlPlane, Options, say};
+pub use kstatus::{Judge, Judgement, KstatusWatch};
 pub use kubectl::{KubectlOutput, kubectl};
 pub use operator::{Operator, OperatorOptions};
 pub use pki::Pki;

@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::binaries::product_binary;
+use super::canary;
+use super::control_plane::ControlPlane;
 use super::process::{Program, Supervised};
 use super::run_dir::RunDir;
-use super::simulator::Endpoints;
+use super::simulator::{Endpoints, Simulator};
 use super::{Failure, Result};
 
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -27,6 +29,19 @@ pub struct OperatorOptions {
     pub operator_namespace: String,
     /// Further arguments of `run`.
     pub extra_args: Vec<String>,
+}
+
+impl OperatorOptions {
+    /// As a Pod of a fresh installation, for all namespaces; but a VM is served as soon as it is seen, and tasks are read often.
+    pub async fn installed(plane: &ControlPlane, sim: &Simulator) -> Self {
+        Self {
+            kubeconfig: plane.service_account_kubeconfig("asr-operator", "asr-operator").await,
+            sim: sim.endpoints(),
+            namespaces: vec![],
+            operator_namespace: "asr-operator".into(),
+            extra_args: ["--new-record-quarantine", "0", "--task-detail-every", "1"].map(String::from).to_vec(),
+        }
+    }
 }
 
 /// A started and ready operator. Dropping it kills it.
@@ -106,6 +121,16 @@ impl Operator {
     }
 }
 
+impl Drop for Operator {
+    /// Whatever a test was about, nothing that its operator wrote holds a secret.
+    fn drop(&mut self) {
+        self.process.kill();
+        if !std::thread::panicking() {
+            canary::assert_none(&self.log(), self.options.kubeconfig.parent());
+        }
+    }
+}
+
 async fn read(address: &str, path: &str) -> std::result::Result<String, String> {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
     let answer = client.map_err(|e| e.to_string())?.get(format!("http://{address}{path}")).send().await;
@@ -126,6 +151,9 @@ fn command(options: &OperatorOptions) -> Result<Program<'static>> {
     let log = dir.join("operator.log");
     let mut program = Program::new("asr-operator", &product_binary("asr-operator")?, log)
         .env("KUBECONFIG", &options.kubeconfig)
+        // Where its machine would find an identity of its own.
+        .env("IDENTITY_ENDPOINT", format!("{}/metadata/identity/oauth2/token", options.sim.arm))
+        .env("IDENTITY_HEADER", "of-this-machine")
         .args(["run", "--arm-endpoint", &options.sim.arm])
         .args(["--authority-host", &options.sim.authority])
         .arg("--ca-bundle")

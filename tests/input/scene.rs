@@ -87,6 +87,7 @@ fn facts(item: &Item, verb: Arc<dyn Verb>) -> Facts {
     let vm = Vm {
         uid: Some("uid".into()),
         suspended: None,
+        nobody_acts: None,
         sides: Sides {
             primary_region: declared(&item.initial_primary_region, &item.primary_region),
             recovery_region: declared(&item.initial_recovery_region, &item.recovery_region),
@@ -106,7 +107,14 @@ fn facts(item: &Item, verb: Arc<dyn Verb>) -> Facts {
     };
     Facts {
         key,
-        request: Some(Request { verb, owner, valid_until: until, unreported: false, says_already_run: false }),
+        request: Some(Request {
+            verb,
+            owner,
+            valid_until: until,
+            requested_by: None,
+            unreported: false,
+            says_already_run: false,
+        }),
         claim: Some(claim),
         vm: Ok(vm),
         record: Some(Record::empty(vault, item.name.clone())),

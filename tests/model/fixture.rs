@@ -132,6 +132,7 @@ fn vm(which: u8, listed: u8) -> Vm {
     Vm {
         uid: None,
         suspended: None,
+        nobody_acts: None,
         sides: Sides { primary_region: "westeurope".into(), recovery_region: "northeurope".into() },
         naming: Naming::ItemName(item_name(which)),
         vault_id: VAULT.into(),
@@ -150,6 +151,7 @@ pub fn facts(code: &code::Facts, record: &Record) -> Facts {
         valid_until: at(VALID_UNTIL),
         unreported: false,
         says_already_run: false,
+        requested_by: None,
     });
     let claim = (code.claim > 0).then(|| {
         let (item, of, object) = code::claimed(code.claim);
@@ -331,6 +333,7 @@ pub fn azure(facts: &code::Facts, code: &code::Azure) -> Azure {
         around: Some(around()),
         since_intent: if code.waited { Duration::from_secs(180) } else { Duration::ZERO },
         writes_wait: Duration::ZERO,
+        no_token: None,
         absent_for: code.looked.then(|| Duration::from_secs(30)),
     }
 }

@@ -101,6 +101,7 @@ impl<'a> Scene<'a> {
         Vm {
             uid: Some("uid".into()),
             suspended: None,
+            nobody_acts: None,
             sides: Sides { primary_region: primary.to_owned(), recovery_region: recovery.to_owned() },
             naming: Naming::ItemName(item.name.clone()),
             vault_id: self.vault(),
@@ -125,7 +126,14 @@ impl<'a> Scene<'a> {
         };
         Facts {
             key,
-            request: Some(Request { verb, owner, valid_until: until, unreported: false, says_already_run: false }),
+            request: Some(Request {
+                verb,
+                owner,
+                valid_until: until,
+                requested_by: None,
+                unreported: false,
+                says_already_run: false,
+            }),
             claim: Some(claim),
             vm: Ok(self.vm()),
             record: Some(Record::empty(vault, item.name.clone())),
@@ -158,6 +166,7 @@ impl<'a> Scene<'a> {
             since_intent: Duration::ZERO,
             absent_for: None,
             writes_wait: Duration::ZERO,
+            no_token: None,
         };
         let decision = decide(&facts, &azure);
         Asked { facts, azure, decision }

@@ -50,13 +50,7 @@ async fn its_commands_work_in_their_order() {
         run_helm(&plane, arguments).await;
     }
     // Nothing runs Pods here: the program runs with the rights that a Pod of the release has.
-    let options = OperatorOptions {
-        kubeconfig: plane.service_account_kubeconfig("asr-operator", "asr-operator").await,
-        sim: sim.endpoints(),
-        namespaces: vec![],
-        operator_namespace: "asr-operator".into(),
-        extra_args: ["--new-record-quarantine", "0", "--task-detail-every", "1"].map(String::from).to_vec(),
-    };
+    let options = OperatorOptions::installed(&plane, &sim).await;
     let _operator = Operator::start(options).await.unwrap();
     for command in commands("The loop, by its samples") {
         assert!(command.starts_with("kubectl "), "{command} is not run by this test");

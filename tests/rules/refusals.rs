@@ -1,7 +1,7 @@
 //! Rule 9: what cannot be done is not sent, and the condition says what to do.
 
-use crate::harness::{eventually, wait_condition};
-use crate::world::{DEADLINE, FAILOVER, Setup, World, failover, message, operator, reads, sample};
+use crate::harness::{Pki, eventually, wait_condition};
+use crate::world::{DEADLINE, FAILOVER, Setup, World, failover, message, operator, reads, sample, vault_by_secret};
 use serde_json::{Value, json};
 
 /// Applies a failover, waits for this reason, and makes sure that nothing was sent and that the message says this.
@@ -174,13 +174,6 @@ async fn rule_09_two_namespaces_that_claim_one_item_do_not_learn_each_others_nam
     let world = World::new().await;
     let other = world.plane.namespace("tenant").await;
     // The second tenant's identity is a Secret of its own namespace.
-    let secret = format!(
-        "apiVersion: v1\nkind: Secret\nmetadata: {{name: sp, namespace: {other}}}\nstringData: {{clientSecret: demo-only-client-secret}}\n"
-    );
-    world.plane.apply(&secret).await;
-    let (head, tail) = sample("vault").split_once("    type: WorkloadIdentity").unwrap();
-    let tail = tail.replace("serviceAccountName: asr", "secretRef: {name: sp}");
-    let vault = format!("{head}    type: ServicePrincipal{tail}");
     let _second = operator(
         world.plane,
         &other,
@@ -189,7 +182,7 @@ async fn rule_09_two_namespaces_that_claim_one_item_do_not_learn_each_others_nam
         vec!["--new-record-quarantine".into(), "0".into(), "--namespace".into(), world.namespace.clone()],
     )
     .await;
-    for manifest in [vault.as_str(), sample("vm")] {
+    for manifest in [vault_by_secret(&other), sample("vm").to_owned()] {
         world.plane.apply(&manifest.replace("namespace: demo", &format!("namespace: {other}"))).await;
     }
     let client = world.plane.client().await;
@@ -215,4 +208,17 @@ async fn i18_a_secret_of_another_namespace_is_not_used() {
     assert!(said.contains("create it in the RecoveryVault's namespace"), "{vault:#}");
     let asked = world.sim.get("requests").await;
     assert!(!asked.to_string().contains("token"), "nothing was asked of Entra ID: {asked:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i18_a_service_account_token_that_another_cluster_signed_is_worth_nothing() {
+    // The same issuer, namespace and name, and another key.
+    let others = |seed: &str| {
+        let key = json!(Pki::create().unwrap().service_account_public_key);
+        format!("{seed}\nfederation: {{issuer: \"https://kubernetes.default.svc\", publicKey: {key}}}\n")
+    };
+    let world = World::with(Setup { seed: others, with_vm: false, ..Setup::default() }).await;
+    world.apply(sample("vault")).await;
+    let vault = world.wait("RecoveryVault", "vault-dr", ("Ready", "False", Some("CredentialsFailed"))).await;
+    assert!(message(&vault, "Ready").contains("AADSTS700027"), "{vault:#}");
 }

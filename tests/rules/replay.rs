@@ -3,6 +3,7 @@
 use crate::harness::{ControlPlane, Options, eventually, objects, wait_condition};
 use crate::world::{
     DEADLINE, FAILOVER, ITEM, OTHER_ITEM, Setup, World, commit, failover, job, message, operator, reads, sample,
+    vault_by_secret,
 };
 use serde_json::json;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -128,7 +129,9 @@ async fn rule_10_a_second_cluster_on_the_same_vault_finds_the_run_and_repeats_no
     let namespace = &world.namespace;
     plane.create_namespace(namespace).await;
     let _second = operator(&plane, namespace, "second", &world.sim, quarantine("4")).await;
-    for manifest in ["vault", "vm", "failover"] {
+    // Azure trusts the first cluster's ServiceAccounts only.
+    plane.apply(&vault_by_secret(namespace)).await;
+    for manifest in ["vm", "failover"] {
         plane.apply(&world.localized(sample(manifest))).await;
     }
     let client = plane.client().await;

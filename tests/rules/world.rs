@@ -1,8 +1,8 @@
 //! One test's world: a namespace, a simulated Azure and an operator, all its own, on the shared API server.
 
 use crate::harness::{
-    ControlPlane, KubectlOutput, Operator, OperatorOptions, Simulator, asr_resource, condition, eventually, get,
-    objects, wait_condition,
+    ControlPlane, KstatusWatch, KubectlOutput, Operator, OperatorOptions, Simulator, asr_resource, condition,
+    eventually, get, objects, wait_condition,
 };
 use k8s_openapi::api::core::v1::Event;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
@@ -71,6 +71,15 @@ impl Default for Setup {
     }
 }
 
+/// The vault by the seed's client secret, with that Secret, for a namespace whose ServiceAccounts Azure does not trust.
+pub fn vault_by_secret(namespace: &str) -> String {
+    let (head, tail) = sample("vault").split_once("    type: WorkloadIdentity").unwrap();
+    let tail = tail.replace("serviceAccountName: asr", "secretRef: {name: sp}");
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: sp, namespace: demo}\nstringData: {clientSecret: demo-only-client-secret}";
+    let both = format!("{secret}\n---\n{head}    type: ServicePrincipal{tail}");
+    both.replace("namespace: demo", &format!("namespace: {namespace}"))
+}
+
 /// The world.
 pub struct World {
     pub plane: &'static ControlPlane,
@@ -79,6 +88,8 @@ pub struct World {
     pub sim: Simulator,
     pub operator: Operator,
     pub client: kube::Client,
+    /// Judges each state of each object in this namespace, while the test goes its way.
+    _kstatus: KstatusWatch,
 }
 
 impl World {
@@ -92,12 +103,16 @@ impl World {
         let plane = ControlPlane::shared().await;
         plane.install_crds().await;
         let namespace = plane.namespace("rule").await;
-        let seed = (setup.seed)(&SEED.replace("serviceaccount:demo:", &format!("serviceaccount:{namespace}:")));
+        let mut seed = (setup.seed)(&SEED.replace("serviceaccount:demo:", &format!("serviceaccount:{namespace}:")));
+        if !seed.contains("\nfederation:") {
+            seed = format!("{seed}\n{}", plane.federation());
+        }
         let sim = Simulator::start(&seed, setup.clock_rate).await.unwrap();
         let operator_namespace = format!("{namespace}-op");
         let operator = operator(plane, &namespace, &operator_namespace, &sim, setup.operator_args).await;
         let client = plane.client().await;
-        let world = Self { plane, namespace, operator_namespace, sim, operator, client };
+        let kstatus = KstatusWatch::of(&client, &namespace);
+        let world = Self { plane, namespace, operator_namespace, sim, operator, client, _kstatus: kstatus };
         if setup.with_vm {
             world.apply(sample("vault")).await;
             world.apply(sample("vm")).await;

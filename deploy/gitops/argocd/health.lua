@@ -1,6 +1,6 @@
 -- Health of every kind of asr-operator, for Argo CD. Exactly one of Ready, Reconciling and Stalled is True once it was seen.
--- Suspended: a person's word is waited for, and nothing has failed.
-local waits_for_a_person = { OutcomeUnknown = true, Suspended = true }
+-- Suspended: a person's word or act is waited for, and nothing has failed.
+local waits_for_a_person = { OutcomeUnknown = true, ReadOnly = true, Suspended = true }
 local status = obj.status or {}
 if status.observedGeneration ~= obj.metadata.generation then
   return { status = "Progressing", message = "asr-operator has not seen it yet" }

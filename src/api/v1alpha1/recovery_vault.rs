@@ -46,8 +46,19 @@ pub struct RecoveryVaultSpec {
     /// The vault's name in Azure. Cannot be changed.
     #[schemars(with = "Segment<50>")]
     pub name: String,
-    /// Who the operator is in Azure when it works for this namespace.
+    /// Who the operator is in Azure when it works for this namespace: it reads with this identity, and acts with it too
+    /// unless actIdentity is given.
     pub identity: Identity,
+    /// An identity of its own to act with: each call that changes something in Azure is made with this one and with no other,
+    /// and identity only reads. While it has no token this object is Stalled with Entra ID's own code (AADSTS...), requests
+    /// wait, nothing is sent, and the vault is observed all the same. Default: identity acts too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act_identity: Option<Identity>,
+    /// true: the vault is observed and nothing is ever sent to it. Requests wait with the reason ReadOnly until this is
+    /// false or their validUntil passes; what was called before is followed to its end. No credential to act is looked at.
+    /// Default: false.
+    #[serde(default)]
+    pub read_only: bool,
     /// How often Azure is asked. The defaults suit most vaults.
     #[serde(default)]
     pub poll: Poll,
@@ -57,8 +68,9 @@ pub struct RecoveryVaultSpec {
     pub suspend: bool,
 }
 
-/// An identity in Entra ID. It needs the role Site Recovery Operator on the vault, and the rights on both sides that
-/// a failover needs.
+/// An identity in Entra ID. To read and to act it needs the actions of deploy/azure/act.json, or the role Site Recovery
+/// Operator and the rights on both sides that a failover needs. Where actIdentity acts, identity needs the actions that end in
+/// /read, and actIdentity the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     validation = Rule::new("self.type == 'ManagedIdentity' || (has(self.tenantId) && has(self.clientId))")
@@ -162,8 +174,8 @@ pub struct RecoveryVaultStatus {
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["step".into()]))]
     pub adoption: Vec<Adoption>,
-    /// Ready: the vault answers and is being followed. Reconciling: the first answer is awaited. Stalled: somebody has
-    /// to mend what the message names; nothing is begun meanwhile.
+    /// Ready: the vault answers and is being followed; reason ReadOnly where nothing is sent to it. Reconciling: the first
+    /// answer is awaited. Stalled: somebody has to mend what the message names; nothing is begun meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<super::condition::ConditionSchema>", length(max = 12))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -32,6 +32,7 @@ use super::shared::{Direction, LocalRef};
         type_ = "string",
         json_path = ".status.conditions[?(@.type=='Synchronized')].status"
     ),
+    printcolumn(name = "By", type_ = "string", json_path = ".spec.requestedBy", priority = 1),
     printcolumn(name = "ValidUntil", type_ = "string", json_path = ".spec.validUntil", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -50,6 +51,12 @@ pub struct ReprotectRequestSpec {
     /// Why, for whoever reads this afterwards. 3 to 256 characters.
     #[schemars(length(min = 3, max = 256))]
     pub reason: String,
+    /// Who asks for this: the name under which the API server knows whoever creates the object, as kubectl auth whoami prints
+    /// it. The chart's admission policy refuses another one, so that nobody asks in somebody else's name; under GitOps the
+    /// creator is the tool's ServiceAccount. Shown with the request. 1 to 128 characters. Default: nobody is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub requested_by: Option<String>,
     /// Order among the requests that wait for the same machine: higher first, then the older one. -100 to 100.
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]

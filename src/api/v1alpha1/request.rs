@@ -44,6 +44,7 @@ macro_rules! request_kind {
                     replicated_vm: &self.spec.replicated_vm_ref.name,
                     valid_until: &self.spec.valid_until,
                     reason: &self.spec.reason,
+                    requested_by: self.spec.requested_by.as_deref(),
                     priority: self.spec.priority,
                 }
             }
@@ -65,6 +66,8 @@ pub struct RequestSpecView<'a> {
     pub valid_until: &'a str,
     /// Why a person asked for this.
     pub reason: &'a str,
+    /// Who asked for it, where that is said.
+    pub requested_by: Option<&'a str>,
     /// Order among the requests of one machine, higher first.
     pub priority: i32,
 }

@@ -140,6 +140,7 @@ pub fn request_from<K: VerbOf>(object: &K, key: &RequestKey) -> Result<Request, 
         verb: object.verb()?,
         owner,
         valid_until,
+        requested_by: object.request_spec().requested_by.map(str::to_owned),
         unreported: unreported(status),
         says_already_run: says(status, "AlreadyRun"),
     })
@@ -212,5 +213,16 @@ mod tests {
         );
         assert_ne!(one, hash("2026-06-01T10:00:01Z", ""));
         assert_ne!(one, hash("2026-06-01T10:00:00Z", "  shutdownSource: false\n"));
+        let by = |who: &str| hash("2026-06-01T10:00:00Z", &format!("  requestedBy: {who}\n"));
+        assert!(by("alice") != one && by("alice") != by("bob"), "who asks is a part of what is asked");
+    }
+
+    /// Records and claims outlive a version: a field that is new and not given must not make another request of an old one.
+    #[test]
+    fn the_hash_of_a_spec_stays_what_it_was_in_the_first_version() {
+        assert_eq!(
+            hash("2026-06-01T10:00:00Z", ""),
+            "83687b7b3b0fb500a834f71e47c0f43f4761b352450c6bb25ffd833be0085af1"
+        );
     }
 }

@@ -1,5 +1,6 @@
 //! What a request's pass reads from Azure, by the stage it is in.
 
+use crate::controller::acting::Caller;
 use crate::controller::around;
 use crate::controller::context::Context;
 use crate::controller::vaults::VaultHandle;
@@ -7,12 +8,13 @@ use crate::domain::budget::{Kind, Purpose};
 use crate::domain::decision::{Word, release};
 use crate::domain::ids::{ItemKey, Step, same};
 use crate::domain::job::{Job, JobId, Phase};
-use crate::domain::observed::{Adoption, Azure, Facts, Reading};
+use crate::domain::observed::{Adoption, Azure, Facts, Reading, Unreadable};
 use crate::domain::request::{Stage, first_step, look_back_since, stage};
 use crate::domain::resolve::absent;
 use crate::domain::verb;
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Reads from Azure what the stage needs, and nothing else.
 pub(super) async fn observe(ctx: &Context, facts: &Facts, handle: Option<&VaultHandle>) -> Azure {
@@ -40,8 +42,12 @@ async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
     let Ok(vm) = &facts.vm else { return Azure::default() };
     let choice = facts.request.as_ref().and_then(|r| r.verb.point_choice(step)).is_some_and(|c| c.needs_list());
     let points = async { if choice { Some(handle.recovery_points(&vm.item.id, Purpose::Verb).await) } else { None } };
-    let (item, points, jobs) =
-        tokio::join!(handle.item(&vm.item.id, Purpose::Verb), points, handle.fresh_jobs(Purpose::Verb));
+    let (item, points, jobs, no_token) = tokio::join!(
+        handle.item(&vm.item.id, Purpose::Verb),
+        points,
+        handle.fresh_jobs(Purpose::Verb),
+        no_token(handle)
+    );
     if item == Reading::Absent {
         // It may have moved to the other fabric: the list says where.
         handle.kick.notify_one();
@@ -59,9 +65,22 @@ async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
         points,
         jobs: Some(detailed(handle, jobs, step, (Some(&target), since), Purpose::Verb).await),
         around,
-        writes_wait: handle.meter.wait(Purpose::Verb, Kind::Write).unwrap_or_default(),
+        writes_wait: handle.acting.as_ref().ok().and_then(writes_wait).unwrap_or_default(),
+        no_token,
         ..Azure::default()
     }
+}
+
+async fn no_token(handle: &VaultHandle) -> Option<Unreadable> {
+    match &handle.acting {
+        Ok(caller) => caller.no_token().await,
+        // Why nobody acts is known without asking anybody.
+        Err(_) => None,
+    }
+}
+
+fn writes_wait(caller: &Caller) -> Option<Duration> {
+    caller.meter.wait(Purpose::Verb, Kind::Write)
 }
 
 /// Whether validUntil has passed by Azure's clock, as far as it is known without asking.

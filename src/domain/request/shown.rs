@@ -60,14 +60,15 @@ impl<'a> Run<'a> {
         Condition::new(kind, truth, self.obstacle.reason, &self.obstacle.message)
     }
 
-    fn accepted(&self) -> Condition {
+    fn accepted(&self, requested_by: Option<&str>) -> Condition {
         let kind = ConditionType::Accepted;
         let refused = self.result.is_some_and(|r| r.steps.is_empty() && r.end.standing() == Standing::Stalled);
         if refused || self.obstacle.reason == Reason::NameReused {
             return Condition::new(kind, Truth::False, self.obstacle.reason, &self.obstacle.message);
         }
         if self.claimed || self.result.is_some() {
-            return Condition::new(kind, Truth::True, Reason::Accepted, "The target is frozen.");
+            let by = requested_by.map(|by| format!(" Requested by {by}.")).unwrap_or_default();
+            return Condition::new(kind, Truth::True, Reason::Accepted, format!("The target is frozen.{by}"));
         }
         Condition::new(kind, Truth::Unknown, self.obstacle.reason, &self.obstacle.message)
     }
@@ -76,7 +77,7 @@ impl<'a> Run<'a> {
 pub(super) fn view(facts: &Facts, standing: Standing, obstacle: &Obstacle, run: &Run<'_>) -> Option<RequestView> {
     let request = facts.request.as_ref()?;
     let mut conditions = trio(standing, obstacle.reason, &obstacle.message).to_vec();
-    conditions.push(run.accepted());
+    conditions.push(run.accepted(request.requested_by.as_deref()));
     conditions.extend(request.verb.conditions(run));
     let made = run.finished.iter().rev().find(|done| verb::row(done.step).from_point);
     Some(RequestView {

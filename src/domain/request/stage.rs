@@ -153,6 +153,9 @@ fn free_stage(facts: &Facts) -> Stage {
     if let Some(why) = &vm.suspended {
         return blocked(Reason::Suspended, why);
     }
+    if let Some(why) = &vm.nobody_acts {
+        return blocked(why.reason, &why.message);
+    }
     if let Some(holder) = &record.holder {
         let who = other(facts, holder);
         let open = |intent: &Intent| matches!(intent.outcome, None | Some(Outcome::Unknown { .. }));

@@ -160,8 +160,11 @@ impl Case<'_> {
         {
             return conclude(self.facts, self.azure, end, obstacle, None);
         }
-        let checked =
-            self.unexplained(|_| true).and_then(|()| self.not_suspended()).and_then(|()| self.not_throttled());
+        let checked = self
+            .unexplained(|_| true)
+            .and_then(|()| self.not_suspended())
+            .and_then(|()| self.somebody_acts())
+            .and_then(|()| self.not_throttled());
         match checked.and_then(|()| self.item()).and_then(|item| Ok((item, self.target(item)?))) {
             Ok((item, side)) => self.check(item, side),
             Err(decision) => *decision,
@@ -250,12 +253,25 @@ impl Case<'_> {
         self.vm.suspended.as_ref().map_or(Ok(()), |why| Err(self.wait(Reason::Suspended, why, BLOCKED)))
     }
 
+    /// The identity that acts can be used, and has its token before the intent is written: none is waited for afterwards.
+    fn somebody_acts(&self) -> Result<(), Box<Decision>> {
+        if let Some(nobody) = &self.vm.nobody_acts {
+            return Err(self.wait(nobody.reason, &nobody.message, BLOCKED));
+        }
+        match &self.azure.no_token {
+            Some(none) => Err(Box::new(self.hold(none.obstacle.clone(), after(none)))),
+            None => Ok(()),
+        }
+    }
+
     fn open(&self, intent: Intent, effect: impl FnOnce(Record) -> Effect) -> Decision {
         let id = intent.client_request_id.clone();
         match self.record.open(&self.request.owner, intent, self.now) {
             Ok(record) => {
                 let noun = verb::row(self.step).noun;
-                let text = format!("The {noun} is being called, with the client request id {id}.");
+                let by =
+                    self.request.requested_by.as_ref().map(|by| format!(" Requested by {by}.")).unwrap_or_default();
+                let text = format!("The {noun} is being called, with the client request id {id}.{by}");
                 let obstacle = Obstacle::new(Reason::Submitting, text);
                 let shown = show(self.facts, Standing::Reconciling, &obstacle, None, Next::Now);
                 Decision { effect: effect(record), ..shown }

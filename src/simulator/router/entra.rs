@@ -111,6 +111,12 @@ fn refused(denial: Denial) -> Refused {
             client(7_000_218, text.to_owned())
         }
         Denial::MalformedAssertion => client(50_027, "JWT token is invalid or malformed.".to_owned()),
+        Denial::WrongIssuer(issuer) => {
+            let text =
+                format!("No matching federated identity record found for presented assertion issuer '{issuer}'.");
+            client(700_211, text)
+        }
+        Denial::WrongSignature => client(700_027, "Client assertion failed signature validation.".to_owned()),
         Denial::WrongAudience => {
             client(700_212, "No matching federated identity record found for presented assertion audience.".to_owned())
         }

@@ -22,6 +22,7 @@ use self::arm::Outcome;
 use self::path::Route;
 use super::clock::Clock;
 use super::faults::{CONNECTION, Effect, Fault, Faults, Target};
+use super::federation::Federation;
 use super::ledger::{Entry, Ledger};
 use super::principal::Directory;
 use super::ratelimit::RateLimiter;
@@ -34,6 +35,7 @@ mod answer;
 mod arm;
 mod control;
 mod entra;
+mod metadata;
 mod otherwise;
 mod path;
 mod reads;
@@ -78,10 +80,11 @@ impl Simulator {
     /// # Errors
     /// When the seed names something that does not exist.
     pub fn new(seed: Seed, base: &str, rate: f64, faults: Vec<Fault>) -> Result<Arc<Self>, SeedError> {
+        let federation = seed.federation.as_ref().map(Federation::read).transpose()?;
         let mut core = Core {
             clock: Clock::starting_at(seed.date, rate),
             world: World::from_seed(&seed)?,
-            directory: Directory::new(seed.tenant, seed.principals),
+            directory: Directory::new(seed.tenant, seed.principals, federation),
             limiter: RateLimiter::new(seed.rate_limits),
             faults: Faults::default(),
             ledger: Ledger::default(),
@@ -114,6 +117,7 @@ pub fn router(simulator: Arc<Simulator>) -> Router {
     Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(entra::token))
         .route("/{tenant}/v2.0/.well-known/openid-configuration", get(entra::configuration))
+        .route("/metadata/identity/oauth2/token", get(metadata::token))
         .nest("/_sim", control::routes())
         .fallback(azure)
         .with_state(simulator)

@@ -94,14 +94,14 @@ pub fn item(number: usize, state: &str) -> String {
 /// keeps a call from being made twice is the operator alone.
 pub fn seed(setup: &Setup) -> String {
     let items: Vec<String> = setup.items.iter().map(|item| format!("      - {item}\n")).collect();
-    let (seconds, lag) = (setup.job_seconds, setup.job_list_lag);
+    let Setup { job_seconds: seconds, copy_seconds: copy, job_list_lag: lag, .. } = setup;
     let many = "{capacity: 100000, refillPerSecond: 1000}";
     format!(
         "principals:
   - {{name: operator, clientSecret: simulated, role: operator}}
 rateLimits: {{reads: {many}, writes: {many}, deletes: {many}}}
 behaviour: {{acceptConcurrent: true, jobListLagSeconds: {lag}, tokenLifetimeSeconds: 86400}}
-timings: {{failoverSeconds: {seconds}, commitSeconds: {seconds}, changePointSeconds: {seconds}, reprotectSeconds: {seconds}, reverseCopySeconds: 600, firstPointSeconds: 60}}
+timings: {{failoverSeconds: {seconds}, commitSeconds: {seconds}, changePointSeconds: {seconds}, reprotectSeconds: {seconds}, reverseCopySeconds: {copy}, firstPointSeconds: 60}}
 vaults:
   - name: vault-dr
     policy: {{historyMinutes: 120, appConsistentMinutes: 30}}

@@ -52,6 +52,8 @@ pub struct Setup {
     pub items: Vec<String>,
     /// How long each of Azure's jobs takes, in seconds.
     pub job_seconds: u64,
+    /// How long the data is copied after a reprotect, in seconds.
+    pub copy_seconds: u64,
     /// By how many seconds the job list is behind.
     pub job_list_lag: u64,
     /// By how much the clock of each cluster is wrong; one cluster each.
@@ -78,6 +80,7 @@ impl Default for Setup {
             seed: 1,
             items: vec![manifest::item(0, "Protected")],
             job_seconds: 300,
+            copy_seconds: 600,
             job_list_lag: 0,
             clusters: vec![SignedDuration::ZERO],
             quarantine: Duration::ZERO,

@@ -14,7 +14,7 @@ use asr_operator::controller::PassError;
 use asr_operator::controller::context::{Context, Settings, Surroundings};
 use asr_operator::controller::machine::Machine;
 use asr_operator::controller::passes::{Reported, news, over, wait};
-use asr_operator::controller::stores::{Stores, waiting_of};
+use asr_operator::controller::stores::{Stores, finder_of, waiting_of};
 use asr_operator::controller::wake::Sleeper;
 use asr_operator::domain::backoff::{Class, delay};
 use asr_operator::domain::budget::Allowance;
@@ -100,6 +100,18 @@ impl Caches {
         let (vms, e) = cached::<ReplicatedVm>();
         let (vaults, f) = cached::<RecoveryVault>();
         let stores = Stores {
+            finders: vec![
+                (Kind::FailoverRequest, finder_of::<FailoverRequest>(Kind::FailoverRequest, vec![failovers.clone()])),
+                (
+                    Kind::ChangeRecoveryPointRequest,
+                    finder_of::<ChangeRecoveryPointRequest>(Kind::ChangeRecoveryPointRequest, vec![points.clone()]),
+                ),
+                (Kind::CommitRequest, finder_of::<CommitRequest>(Kind::CommitRequest, vec![commits.clone()])),
+                (
+                    Kind::ReprotectRequest,
+                    finder_of::<ReprotectRequest>(Kind::ReprotectRequest, vec![reprotects.clone()]),
+                ),
+            ],
             requests: vec![
                 waiting_of::<FailoverRequest>(Kind::FailoverRequest, vec![failovers]),
                 waiting_of::<ChangeRecoveryPointRequest>(Kind::ChangeRecoveryPointRequest, vec![points]),

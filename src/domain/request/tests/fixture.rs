@@ -63,6 +63,7 @@ pub(super) fn request(verb: impl Verb + 'static) -> Request {
         valid_until: at(VALID_UNTIL),
         unreported: false,
         says_already_run: false,
+        requested_by: None,
     }
 }
 
@@ -150,6 +151,7 @@ pub(super) fn vm() -> Vm {
     Vm {
         uid: Some("uid-1".into()),
         suspended: None,
+        nobody_acts: None,
         sides: Sides { primary_region: "westeurope".into(), recovery_region: "northeurope".into() },
         naming: Naming::SourceVm(item().source_vm_id),
         vault_id: VAULT.into(),
@@ -279,6 +281,7 @@ pub(super) fn azure(item: Item) -> Azure {
         since_intent: Duration::ZERO,
         absent_for: None,
         writes_wait: Duration::ZERO,
+        no_token: None,
     }
 }
 
@@ -406,6 +409,12 @@ pub(super) fn task(name: &str, state: &str, errors: Vec<JobError>) -> Task {
         ended: None,
         errors,
     }
+}
+
+/// Why the identity that acts has no token.
+pub(super) fn refused_token() -> Unreadable {
+    let obstacle = Obstacle::new(Reason::CredentialsFailed, "Nothing can be sent: AADSTS7000215.");
+    Unreadable { class: Class::Access, obstacle, retry_after: None }
 }
 
 pub(super) fn unreadable<T>(class: Class) -> Reading<T> {

@@ -175,11 +175,13 @@ fn facts_of(request: Request) -> BoxedStrategy<Facts> {
         1 => text().prop_map(Naming::SourceVm),
         1 => text().prop_map(Naming::ItemName),
     ];
-    let vm = (weighted(0.95, Just(())), weighted(0.08, text()), naming, or_text("app01-item"), life()).prop_map(
-        move |(there, suspended, naming, name, lifecycle_id)| {
+    let nobody = || Obstacle::new(Reason::ReadOnly, "It is read-only.");
+    let holds = (weighted(0.08, text()), weighted(0.1, Just(())).prop_map(move |luck| luck.map(|()| nobody())));
+    let vm = (weighted(0.95, Just(())), holds, naming, or_text("app01-item"), life()).prop_map(
+        move |(there, (suspended, nobody_acts), naming, name, lifecycle_id)| {
             there.map(|()| {
                 let item = Item { name, lifecycle_id, ..item() };
-                super::super::super::observed::Vm { suspended, naming, item, ..vm() }
+                super::super::super::observed::Vm { suspended, nobody_acts, naming, item, ..vm() }
             })
         },
     );
@@ -344,8 +346,10 @@ fn azure_says() -> BoxedStrategy<Azure> {
     let jobs = prop_oneof![2 => Just(vec![]), 1 => proptest::collection::vec(job_says(), 0..4)];
     let read_all = (read(item_says()), read(points), read(jobs), read(job_says()), weighted(0.95, around_says()));
     let writes_wait = prop_oneof![9 => Just(Duration::ZERO), 1 => duration()];
-    (weighted(0.95, time()), read_all, duration(), weighted(0.6, duration()), writes_wait)
-        .prop_map(|(now, (item, points, jobs, job, around), since_intent, absent_for, writes_wait)| Azure {
+    let no_token = weighted(0.1, Just(refused_token()));
+    let calls = (writes_wait, no_token);
+    (weighted(0.95, time()), read_all, duration(), weighted(0.6, duration()), calls)
+        .prop_map(|(now, (item, points, jobs, job, around), since_intent, absent_for, (writes_wait, no_token))| Azure {
             now,
             item,
             points,
@@ -355,6 +359,7 @@ fn azure_says() -> BoxedStrategy<Azure> {
             since_intent,
             absent_for,
             writes_wait,
+            no_token,
         })
         .boxed()
 }

@@ -42,7 +42,6 @@ fn guards(facts: &Facts, azure: &Azure, next: &Record, call: &Call) -> Vec<(&'st
     let ids: Vec<String> = (1..=2).map(|n| call_id(facts.key.kind, intent.step, n)).collect();
     let ended = |job: &_| jobs.iter().any(|j| j.id == *job && j.phase.is_terminal());
     let absent = own && matches!(before, Some(Some(Outcome::Absent { .. })));
-    let attempt = if absent { 2 } else { 1 };
     let ahead = Duration::try_from(request.valid_until.duration_since(now));
     vec![
         ("the protocol is known", record.protocol == 1),
@@ -52,6 +51,7 @@ fn guards(facts: &Facts, azure: &Azure, next: &Record, call: &Call) -> Vec<(&'st
         ("the record is old enough", own || facts.record_age.unwrap_or_default() >= facts.limits.quarantine),
         ("it is its turn", own || facts.ahead.is_none()),
         ("nothing is suspended", vm.suspended.is_none()),
+        ("somebody acts, and has a token", vm.nobody_acts.is_none() && azure.no_token.is_none()),
         (
             "validUntil holds for the first call",
             !first || absent || ahead.is_ok_and(|a| a <= facts.limits.max_validity),
@@ -78,7 +78,7 @@ fn guards(facts: &Facts, azure: &Azure, next: &Record, call: &Call) -> Vec<(&'st
             "the intent is new and open",
             intent.nonce == facts.nonce && intent.outcome.is_none() && intent.t0 == Some(now),
         ),
-        ("the intent has the attempt's id", ids.get(attempt - 1) == Some(&intent.client_request_id)),
+        ("the intent has the attempt's id", ids.get(usize::from(absent)) == Some(&intent.client_request_id)),
         ("the intent has the call's step", intent.step == step_of(call)),
         ("what a reprotect rests on is there", rests(azure, call)),
         (

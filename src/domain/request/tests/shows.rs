@@ -53,6 +53,20 @@ fn given_each_state_of_a_run_when_shown_then_the_phase_is_one_word_for_it() {
 }
 
 #[test]
+fn given_somebody_who_asked_when_shown_then_the_request_names_them_before_and_at_its_call() {
+    let mut asked = facts(failover());
+    asked.request.as_mut().unwrap().requested_by = Some("alice@example.com".into());
+    let accepted = |facts: &Facts| {
+        let view = decide(facts, &azure(item())).view.unwrap();
+        view.conditions.iter().find(|c| c.kind == ConditionType::Accepted).unwrap().message.clone()
+    };
+    assert_eq!(accepted(&asked), "The target is frozen. Requested by alice@example.com.");
+    let called = message(&decide(&asked, &azure(item())));
+    assert!(called.contains("is being called") && called.ends_with("Requested by alice@example.com."), "{called}");
+    assert!(!accepted(&facts(failover())).contains("Requested by"));
+}
+
+#[test]
 fn given_a_request_when_its_target_is_frozen_or_refused_then_accepted_says_so() {
     let fresh = Facts { claim: None, ..facts(failover()) };
     let ended = |end| Facts { record: Some(ended(Kind::FailoverRequest, end, Reason::Expired)), ..facts(failover()) };

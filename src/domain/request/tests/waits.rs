@@ -8,6 +8,7 @@ use super::super::super::item::{Obstacle, Scenario};
 use super::super::super::job::{JobId, Phase};
 use super::super::super::observed::{Azure, Facts, Reading};
 use super::super::super::record::{End, Outcome, Owner, Record};
+use super::super::super::vault;
 use super::super::{InLine, Next, decide, first_in_line};
 use super::fixture::*;
 use super::told::*;
@@ -38,6 +39,7 @@ fn given_an_obstacle_in_the_cluster_when_decided_then_it_waits_and_sends_nothing
         (with(|f| f.claim = None), "claim", Reason::Accepted),
         (with(|f| f.record = None), "none", Reason::RecordPending),
         (vm_with(|vm| vm.suspended = Some("suspended by hand".into())), "none", Reason::Suspended),
+        (vm_with(|vm| vm.nobody_acts = Some(vault::read_only("v"))), "none", Reason::ReadOnly),
         (with(|f| f.record = held_by_other(Kind::FailoverRequest)), "none", Reason::ItemHeld),
         (with(|f| f.record = held_by_other(Kind::CommitRequest)), "none", Reason::ItemHeld),
         (with(|f| f.record_age = Some(Duration::from_secs(299))), "none", Reason::RecordQuarantine),
@@ -70,6 +72,38 @@ fn given_the_calls_are_used_up_when_decided_then_it_waits_for_exactly_as_long_an
     let azure = Azure { writes_wait: wait, ..azure(item()) };
     assert_eq!(told(&facts(failover()), &azure), ("none", WAITS, Some(Reason::Throttled)));
     assert_eq!(decide(&facts(failover()), &azure).next, Next::After(wait));
+}
+
+#[test]
+fn given_nobody_acts_when_a_later_step_is_due_then_it_waits_and_the_failover_stands() {
+    let between = |change: &dyn Fn(&mut Facts)| {
+        let mut facts = Facts { record: Some(between()), ..facts(automatic()) };
+        change(&mut facts);
+        facts
+    };
+    let pending = azure(pending());
+    assert_eq!(told(&between(&|_| ()), &pending).0, "send");
+    let read_only = between(&|f| f.vm.as_mut().unwrap().nobody_acts = Some(vault::read_only("v")));
+    let tokenless = Azure { no_token: Some(refused_token()), ..pending.clone() };
+    for (facts, azure, reason) in
+        [(read_only, &pending, Reason::ReadOnly), (between(&|_| ()), &tokenless, Reason::CredentialsFailed)]
+    {
+        assert_eq!(told(&facts, azure), ("none", WAITS, Some(reason)));
+        assert!(message(&decide(&facts, azure)).starts_with("The failover stands; the next step waits."));
+    }
+}
+
+#[test]
+fn given_the_acting_identity_has_no_token_when_decided_then_no_intent_is_written() {
+    let azure = Azure { no_token: Some(refused_token()), ..azure(item()) };
+    for kind in Kind::ALL {
+        let item = if kind == Kind::FailoverRequest { item() } else { pending() };
+        let item = if kind == Kind::ReprotectRequest { committed() } else { item };
+        let azure = Azure { item: Some(Reading::Known(item)), ..azure.clone() };
+        assert_eq!(told(&facts_of(kind), &azure), ("none", WAITS, Some(Reason::CredentialsFailed)));
+        assert!(message(&decide(&facts_of(kind), &azure)).contains("AADSTS7000215"));
+        assert_eq!(told(&facts_of(kind), &Azure { no_token: None, ..azure }).0, "send");
+    }
 }
 
 #[test]

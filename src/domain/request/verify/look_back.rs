@@ -55,6 +55,7 @@ fn claimed(facts: &Facts) -> Option<Vm> {
     Some(Vm {
         uid: None,
         suspended: None,
+        nobody_acts: None,
         sides: Sides { primary_region: String::new(), recovery_region: String::new() },
         naming: Naming::ItemName(claim.item_name.clone()),
         vault_id: claim.vault_id.clone(),

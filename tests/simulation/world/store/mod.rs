@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::guard::Guard;
+use axum::body::Bytes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -40,9 +41,16 @@ pub struct Store {
     name: u64,
 }
 
+/// An object, and the bytes that every reader of it is answered with.
+#[derive(Clone)]
+struct Kept {
+    object: Arc<Value>,
+    body: Bytes,
+}
+
 #[derive(Default)]
 struct State {
-    objects: BTreeMap<Key, Arc<Value>>,
+    objects: BTreeMap<Key, Kept>,
     version: u64,
     made: u64,
     subscribers: Vec<UnboundedSender<Change>>,
@@ -81,7 +89,7 @@ impl Store {
         state.subscribers.push(sender);
         let there = state.objects.iter();
         let all =
-            there.map(|(key, object)| Change { plural: key.0.clone(), object: Arc::clone(object), deleted: false });
+            there.map(|(key, kept)| Change { plural: key.0.clone(), object: Arc::clone(&kept.object), deleted: false });
         (all.collect(), receiver)
     }
 
@@ -90,8 +98,8 @@ impl Store {
         let mut state = self.state();
         let now: Vec<Key> = state.objects.keys().cloned().collect();
         for key in now {
-            if let Some(object) = state.objects.remove(&key) {
-                state.tell(Change { plural: key.0, object, deleted: true });
+            if let Some(kept) = state.objects.remove(&key) {
+                state.tell(Change { plural: key.0, object: kept.object, deleted: true });
             }
         }
         for change in then {
@@ -102,14 +110,16 @@ impl Store {
 
     /// The object as it is.
     pub fn get(&self, plural: &str, namespace: &str, name: &str) -> Option<Arc<Value>> {
-        self.state().objects.get(&(plural.into(), namespace.into(), name.into())).cloned()
+        let state = self.state();
+        let kept = state.objects.get(&(plural.into(), namespace.into(), name.into()));
+        kept.map(|kept| Arc::clone(&kept.object))
     }
 
     /// All objects of a resource.
     pub fn all(&self, plural: &str) -> Vec<Arc<Value>> {
         let state = self.state();
         let of_it = state.objects.iter().filter(|(key, _)| key.0 == plural);
-        of_it.map(|(_, object)| Arc::clone(object)).collect()
+        of_it.map(|(_, kept)| Arc::clone(&kept.object)).collect()
     }
 
     /// Answers one call.
@@ -123,8 +133,8 @@ impl Store {
         };
         match call.method.as_str() {
             "GET" if call.name.is_empty() => self.list(call, shape),
-            "GET" => match self.get(&call.plural, &call.namespace, &call.name) {
-                Some(object) => Answer::ok(&object),
+            "GET" => match self.state().objects.get(&call.key()) {
+                Some(kept) => Answer { status: 200, body: kept.body.clone() },
                 None => Answer::not_found(call),
             },
             "PUT" if self.lacks(Guard::Durability) && opens_an_intent(&call.body) => Answer::ok(&call.body),
@@ -138,12 +148,12 @@ impl Store {
 
     fn list(&self, call: &Call, shape: &shape::Shape) -> Answer {
         let state = self.state();
-        let there = state.objects.iter().filter(|((plural, namespace, _), object)| {
+        let there = state.objects.iter().filter(|((plural, namespace, _), kept)| {
             *plural == call.plural
                 && (call.namespace.is_empty() || *namespace == call.namespace)
-                && call.selects(object)
+                && call.selects(&kept.object)
         });
-        let items: Vec<&Value> = there.map(|(_, object)| object.as_ref()).collect();
+        let items: Vec<&Value> = there.map(|(_, kept)| kept.object.as_ref()).collect();
         Answer::ok(&json!({
             "apiVersion": shape.api_version,
             "kind": format!("{}List", shape.kind),
@@ -176,12 +186,14 @@ impl Store {
         kept.insert("generation".into(), 1.into());
         kept.insert("creationTimestamp".into(), second(self.now()).into());
         object["metadata"] = Value::Object(kept);
-        Answer::created(&state.put(key, object))
+        Answer { status: 201, body: state.put(key, object) }
     }
 
     fn replace(&self, call: &Call, shape: &shape::Shape) -> Answer {
         let mut state = self.state();
-        let Some(old) = state.objects.get(&call.key()).cloned() else { return Answer::not_found(call) };
+        let Some(Kept { object: old, .. }) = state.objects.get(&call.key()).cloned() else {
+            return Answer::not_found(call);
+        };
         let meta = &call.body["metadata"];
         if meta["resourceVersion"].as_str().is_none_or(str::is_empty) && !self.lacks(Guard::CompareAndSwap) {
             return failure(
@@ -195,7 +207,7 @@ impl Store {
         }
         let mut object = call.body.clone();
         shape.settle(&mut object);
-        Answer::ok(&state.put(call.key(), shape.merged(&old, object, call.status)))
+        Answer { status: 200, body: state.put(call.key(), shape.merged(&old, object, call.status)) }
     }
 
     /// The uid and the version that the caller names must be those of the object.
@@ -219,7 +231,9 @@ impl Store {
 
     fn patch(&self, call: &Call, shape: &shape::Shape) -> Answer {
         let mut state = self.state();
-        let Some(old) = state.objects.get(&call.key()).cloned() else { return Answer::not_found(call) };
+        let Some(Kept { object: old, .. }) = state.objects.get(&call.key()).cloned() else {
+            return Answer::not_found(call);
+        };
         if call.status && !shape.has_status {
             return Answer::not_found(call);
         }
@@ -235,12 +249,12 @@ impl Store {
             merge(&mut object, &call.body);
         }
         shape.settle(&mut object);
-        Answer::ok(&state.put(call.key(), shape.merged(&old, object, call.status)))
+        Answer { status: 200, body: state.put(call.key(), shape.merged(&old, object, call.status)) }
     }
 
     fn delete(&self, call: &Call) -> Answer {
         let mut state = self.state();
-        let Some(old) = state.objects.remove(&call.key()) else { return Answer::not_found(call) };
+        let Some(Kept { object: old, .. }) = state.objects.remove(&call.key()) else { return Answer::not_found(call) };
         state.version += 1;
         state.tell(Change { plural: call.plural.clone(), object: Arc::clone(&old), deleted: true });
         Answer::deleted(&old)
@@ -248,20 +262,21 @@ impl Store {
 }
 
 impl State {
-    /// Puts an object under the next version; one that says what the old one said keeps its version.
-    fn put(&mut self, key: Key, mut object: Value) -> Arc<Value> {
+    /// Puts an object under the next version, and gives its bytes; one that says what the old one said keeps its version.
+    fn put(&mut self, key: Key, mut object: Value) -> Bytes {
         if let Some(old) = self.objects.get(&key) {
-            object["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
-            if object == **old {
-                return Arc::clone(old);
+            object["metadata"]["resourceVersion"] = old.object["metadata"]["resourceVersion"].clone();
+            if object == *old.object {
+                return old.body.clone();
             }
         }
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        let body = Answer::ok(&object).body;
         let object = Arc::new(object);
-        self.objects.insert(key.clone(), Arc::clone(&object));
-        self.tell(Change { plural: key.0, object: Arc::clone(&object), deleted: false });
-        object
+        self.objects.insert(key.clone(), Kept { object: Arc::clone(&object), body: body.clone() });
+        self.tell(Change { plural: key.0, object, deleted: false });
+        body
     }
 
     fn tell(&mut self, change: Change) {

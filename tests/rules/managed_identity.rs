@@ -1,0 +1,45 @@
+//! The operator's own identity: only in the namespaces that its installer names.
+
+use crate::harness::Operator;
+use crate::world::{FAILOVER, Setup, World, message, sample};
+
+/// The usual vault, with the identity of whatever the operator runs on.
+fn vault() -> String {
+    let (head, tail) = sample("vault").split_once("  identity:").unwrap();
+    format!("{head}  identity: {{type: ManagedIdentity}}\n  poll:{}", tail.split_once("  poll:").unwrap().1)
+}
+
+/// A world whose machine has the identity that the seed says, and an operator that may use it here.
+async fn world(seed: fn(&str) -> String) -> (World, Operator) {
+    let mut world = World::with(Setup { seed, with_vm: false, ..Setup::default() }).await;
+    world.operator.kill();
+    let mut args = Setup::default().operator_args;
+    args.extend(["--allow-managed-identity-namespace".to_owned(), world.namespace.clone()]);
+    let allowed = world.another_operator(args).await;
+    world.apply(vault()).await;
+    world.apply(sample("vm")).await;
+    (world, allowed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i18_a_managed_identity_serves_the_namespace_that_the_installer_names() {
+    let (world, _operator) =
+        world(|seed| seed.replace("    role: operator", "    managedIdentity: true\n    role: operator")).await;
+    world.apply(sample("failover")).await;
+    world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
+    assert_eq!(world.accepted().await, ["unplannedFailover"]);
+    // Azure takes the machine's identity away in mid-flight, and gives it back: nothing is called twice.
+    world.sim.post("tokens/expire", serde_json::json!({})).await;
+    world.apply(sample("commit")).await;
+    world.wait("CommitRequest", crate::world::COMMIT, ("Ready", "True", Some("Succeeded"))).await;
+    assert_eq!(world.accepted().await, ["unplannedFailover", "failoverCommit"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i18_a_machine_without_an_identity_is_told_and_nothing_is_sent() {
+    let (world, _operator) = world(str::to_owned).await;
+    world.apply(sample("failover")).await;
+    let vault = world.wait("RecoveryVault", "vault-dr", ("Ready", "False", Some("CredentialsFailed"))).await;
+    assert!(message(&vault, "Ready").contains("Identity not found"), "{vault:#}");
+    assert!(world.sent().await.is_empty());
+}
