@@ -14,17 +14,6 @@ pub const LOOP: [(&str, &str, &str); 7] = [
     ("80-reprotect-home", "ReprotectRequest", "app01-reprotect-home-2026-06-01"),
 ];
 
-/// What Azure is asked for by these, in order.
-pub const OPERATIONS: [&str; 7] = [
-    "unplannedFailover",
-    "applyRecoveryPoint",
-    "failoverCommit",
-    "switchprotection",
-    "unplannedFailover",
-    "failoverCommit",
-    "switchprotection",
-];
-
 /// What a person would write down for this Azure and the namespace `demo`.
 pub fn values(sim: &Simulator) -> Value {
     json!({

@@ -140,8 +140,7 @@ impl ControlPlane {
 
     /// The part of a seed by which the simulated Entra ID trusts this cluster's ServiceAccounts, and no other's.
     pub fn federation(&self) -> String {
-        let key = Value::from(self.pki.service_account_public_key.as_str());
-        format!("federation: {{issuer: \"https://kubernetes.default.svc\", publicKey: {key}}}\n")
+        super::federation(&self.pki.service_account_public_key)
     }
 
     /// Where etcd keeps its data.

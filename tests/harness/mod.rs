@@ -46,7 +46,7 @@ pub use operator::{Operator, OperatorOptions};
 pub use pki::Pki;
 pub use process::{Program, Signal, Supervised, is_alive};
 pub use run_dir::{RunDir, target_dir};
-pub use simulator::{Endpoints, Simulator};
+pub use simulator::{Endpoints, ROUND, Simulator, federation};
 pub use wait::{asr_resource, condition, eventually, get, wait_condition};
 
 /// Why something of the harness could not be had: what was tried, on what, and the end of the log that explains it.

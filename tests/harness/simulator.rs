@@ -29,6 +29,23 @@ pub struct Simulator {
     process: Supervised,
 }
 
+/// What the whole loop by the samples asks of Azure, in order, as the ledger names it.
+pub const ROUND: [&str; 7] = [
+    "unplannedFailover",
+    "applyRecoveryPoint",
+    "failoverCommit",
+    "switchprotection",
+    "unplannedFailover",
+    "failoverCommit",
+    "switchprotection",
+];
+
+/// The part of a seed by which the simulated Entra ID trusts the ServiceAccounts of the cluster with this public key (PEM), and
+/// no other's.
+pub fn federation(public_key: &str) -> String {
+    format!("federation: {{issuer: \"https://kubernetes.default.svc\", publicKey: {}}}\n", Value::from(public_key))
+}
+
 impl Simulator {
     /// Starts one with this seed; its service time runs `clock_rate` times as fast as ours.
     pub async fn start(seed_yaml: &str, clock_rate: u32) -> Result<Self> {

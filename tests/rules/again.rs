@@ -1,6 +1,7 @@
 //! The loop's rule 7: again and again.
 
-use crate::world::{ROUND, Setup, World, identity, sample};
+use crate::harness::ROUND;
+use crate::world::{Setup, World, identity, sample};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 

@@ -69,9 +69,9 @@ async fn the_identity_that_acts_makes_every_call_and_the_one_that_reads_can_make
     world.apply(by_account()).await;
     world.round_trip().await;
     let mut expected = vec!["operator"];
-    expected.resize(1 + crate::world::ROUND.len(), "actor");
+    expected.resize(1 + crate::harness::ROUND.len(), "actor");
     assert_eq!(callers(&world).await, expected, "the first one was refused");
-    assert_eq!(world.accepted().await, crate::world::ROUND);
+    assert_eq!(world.accepted().await, crate::harness::ROUND);
     let done = world.sim.get("actions").await;
     let all = |who: &str, wanted: &dyn Fn(&str) -> bool| {
         let texts = done[who].as_array().unwrap();

@@ -1,7 +1,6 @@
 //! Everything that the README shows is run: its commands in their order, its reasons, its files.
 
-use crate::harness::{ControlPlane, Operator, OperatorOptions, Simulator, helm, say};
-use crate::world::ROUND;
+use crate::harness::{ControlPlane, Operator, OperatorOptions, ROUND, Simulator, helm, say};
 use asr_operator::domain::Reason;
 
 const README: &str = include_str!("../../README.md");

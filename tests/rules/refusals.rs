@@ -1,6 +1,6 @@
 //! Rule 9: what cannot be done is not sent, and the condition says what to do.
 
-use crate::harness::{Pki, eventually, wait_condition};
+use crate::harness::{Pki, eventually, federation, wait_condition};
 use crate::world::{DEADLINE, FAILOVER, Setup, World, failover, message, operator, reads, sample, vault_by_secret};
 use serde_json::{Value, json};
 
@@ -213,10 +213,7 @@ async fn i18_a_secret_of_another_namespace_is_not_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn i18_a_service_account_token_that_another_cluster_signed_is_worth_nothing() {
     // The same issuer, namespace and name, and another key.
-    let others = |seed: &str| {
-        let key = json!(Pki::create().unwrap().service_account_public_key);
-        format!("{seed}\nfederation: {{issuer: \"https://kubernetes.default.svc\", publicKey: {key}}}\n")
-    };
+    let others = |seed: &str| format!("{seed}\n{}", federation(&Pki::create().unwrap().service_account_public_key));
     let world = World::with(Setup { seed: others, with_vm: false, ..Setup::default() }).await;
     world.apply(sample("vault")).await;
     let vault = world.wait("RecoveryVault", "vault-dr", ("Ready", "False", Some("CredentialsFailed"))).await;

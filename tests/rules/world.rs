@@ -34,17 +34,6 @@ pub const COMMIT: &str = "app01-commit-2026-06-01";
 pub const POINT: &str = "app01-point-2026-06-01";
 pub const REPROTECT: &str = "app01-reprotect-2026-06-01";
 
-/// The calls of one round of the loop, in order.
-pub const ROUND: [&str; 7] = [
-    "unplannedFailover",
-    "applyRecoveryPoint",
-    "failoverCommit",
-    "switchprotection",
-    "unplannedFailover",
-    "failoverCommit",
-    "switchprotection",
-];
-
 /// The protected item of `app01` in the seed.
 pub const ITEM: &str = "YtSLUmr1siwOhCNihjyTaOjo3bXTQoCCN96TnEVq5fM";
 
