@@ -74,6 +74,20 @@ server() {
     servers[$!]=$name
 }
 
+# Says of a server that ended what it said last, and ends the node.
+last_words() {
+    echo "${servers[$1]} ended${2:+ with status $2}; its last words:"
+    tail -n 20 "$files/log/${servers[$1]}.log"
+    exit 1
+}
+
+all_run() {
+    local pid
+    for pid in "${!servers[@]}"; do
+        kill -0 "$pid" 2>/dev/null || last_words "$pid"
+    done
+}
+
 control_plane() {
     server etcd "$ETCD" --data-dir $state/etcd --unsafe-no-fsync
     server kube-apiserver "$KUBE_APISERVER" --etcd-servers=http://127.0.0.1:2379 \
@@ -86,7 +100,7 @@ control_plane() {
         --service-account-issuer=https://kubernetes.default.svc --service-account-key-file=$files/sa.pem \
         --service-account-signing-key-file=$files/sa-key.pem --cert-dir=$state/apiserver
     until "$KUBECTL" --kubeconfig=$files/admin.kubeconfig get --raw=/readyz >/dev/null 2>&1; do
-        kill -0 "${!servers[@]}" || exit 1
+        all_run
         sleep 0.2
     done
     server kube-controller-manager "$KUBE_CONTROLLER_MANAGER" --kubeconfig=$files/kube-controller-manager.kubeconfig \
@@ -99,7 +113,7 @@ control_plane() {
 node() {
     local image
     until ctr --namespace k8s.io version >/dev/null 2>&1; do
-        kill -0 "${!servers[@]}" || exit 1
+        all_run
         sleep 0.1
     done
     for image in $files/images/*.tar; do
@@ -120,6 +134,4 @@ node
 echo "the node's servers run"
 status=0
 wait -n -p ended "${!servers[@]}" || status=$?
-echo "${servers[$ended]} ended with status $status; its last words:"
-tail -n 20 "$files/log/${servers[$ended]}.log"
-exit 1
+last_words "$ended" "$status"

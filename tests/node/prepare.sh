@@ -9,8 +9,10 @@ no() {
 }
 
 [ "$(id -u)" = 0 ] || no "a node takes root"
-[ -w /sys/fs/cgroup/memory ] || no "a node was only ever tried with control groups of version 1, which this machine does not have"
-unshare --mount --net --pid --fork true 2>/dev/null || no "this root may not make namespaces"
+[ -w /sys/fs/cgroup/memory ] && [ -w /sys/fs/cgroup/cpuset ] ||
+    no "a node was only ever tried with control groups of version 1, which this machine does not have, or lets nobody write"
+unshare --mount --net --pid --fork --mount-proc mount -t tmpfs node /run 2>/dev/null ||
+    no "this root may not make namespaces, or may not mount in them"
 
 declare -A packages=([runc]=runc [nft]=nftables [ip]=iproute2 [unshare]=util-linux [cc]=gcc)
 missing=()
