@@ -1,7 +1,7 @@
 //! The node itself: it ends with the process that started it, however that ends, and leaves the machine as it was.
 
 use crate::harness::{RunDir, eventually, is_alive};
-use crate::node::{Node, groups};
+use crate::node::{Node, first_process, groups};
 use crate::stage::{DEADLINE, runtime};
 use std::process::{Command, Stdio};
 
@@ -19,6 +19,9 @@ fn victim() {
     };
     runtime().block_on(async {
         let node = Node::start_empty().await.unwrap();
+        node.enter().unwrap();
+        // Before that, the kubelet might not have come to what it does to a machine.
+        node.ready().await;
         assert!(!node.groups().is_empty());
         let partial = std::path::Path::new(&report).with_extension("partial");
         std::fs::write(&partial, node.pid().to_string()).unwrap();
@@ -30,7 +33,7 @@ fn victim() {
 #[tokio::test]
 #[ignore = "needs root and a node's packages; .ci/run runs it where tests/node/prepare.sh finds them"]
 async fn a_killed_test_leaves_no_node_and_the_machine_as_it_was() {
-    let before = settings();
+    let before = (settings(), mounts());
     let report = RunDir::create("victim").unwrap().join("pid");
     let mut victim = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "lifetime::victim", "--ignored", "--nocapture"])
@@ -48,6 +51,7 @@ async fn a_killed_test_leaves_no_node_and_the_machine_as_it_was() {
     .await;
     let first = first_process(node);
     assert!(is_alive(first), "{first}");
+    assert_eq!((settings(), mounts()), before, "beside a node that runs, the machine is what it was");
     let groups_of_it = format!("asr-operator-node-{}", victim.id());
     victim.kill().unwrap();
     victim.wait().unwrap();
@@ -56,21 +60,16 @@ async fn a_killed_test_leaves_no_node_and_the_machine_as_it_was() {
         if left == (false, false, Vec::new()) { Ok(()) } else { Err(format!("left: {left:?}")) }
     })
     .await;
-    assert_eq!(settings(), before, "left what they are, right what they were");
+    assert_eq!((settings(), mounts()), before, "left what they are, right what they were");
 }
 
 fn settings() -> Vec<String> {
     SETTINGS.map(|setting| std::fs::read_to_string(format!("/proc/sys/{setting}")).unwrap()).to_vec()
 }
 
-/// The first process of a node. Beside it the process that holds the node's namespaces has one more child, which tidies up
-/// after it and is in the machine's own.
-fn first_process(node: i32) -> i32 {
-    let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
-    let children = std::fs::read_to_string(format!("/proc/{node}/task/{node}/children")).unwrap();
-    let inside =
-        children.split_whitespace().find(|pid| namespace(pid).is_some_and(|its| Some(its) != namespace("self")));
-    inside
-        .and_then(|pid| pid.parse().ok())
-        .unwrap_or_else(|| panic!("none of {node}'s children is in a node: {children}"))
+/// What is mounted that only a node mounts, on the machine's own view.
+fn mounts() -> Vec<String> {
+    let mounted = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let of_a_node = |line: &&str| ["node ", "over "].iter().any(|source| line.starts_with(source));
+    mounted.lines().filter(of_a_node).map(str::to_owned).collect()
 }

@@ -2,7 +2,8 @@
 //! them. Its network is its own too, and a test goes in there to use it.
 
 use crate::harness::{
-    Binaries, Failure, KubectlOutput, Program, Result, RunDir, Supervised, kubectl, node_programs, say,
+    Binaries, Failure, KubectlOutput, Program, Result, RunDir, Supervised, eventually, federation, kubectl,
+    node_programs, say,
 };
 use crate::{identities, images};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -71,6 +72,26 @@ impl Node {
             .map_err(|error| failed(error.into()))
     }
 
+    /// Waits until it takes Pods: the kubelet has set up what it wants to set up by then.
+    pub async fn ready(&self) {
+        let wait = ["wait", "--for=condition=Ready", &format!("node/{NAME}"), "--timeout=2m"];
+        eventually(DEADLINE, "a Ready node", async || {
+            let output = self.kubectl(&wait, None).await;
+            if output.succeeded() { Ok(()) } else { Err(output.stderr) }
+        })
+        .await;
+    }
+
+    /// The part of a seed by which the simulated Entra ID trusts this cluster's ServiceAccounts, and no other's.
+    pub fn federation(&self) -> String {
+        federation(&std::fs::read_to_string(self.dir.join("sa.pem")).expect("written at start"))
+    }
+
+    /// The folder that etcd's data is in, seen from outside of the node.
+    pub fn state(&self) -> PathBuf {
+        format!("/proc/{}/root/run/state", first_process(self.pid())).into()
+    }
+
     /// The process that holds it all.
     pub fn pid(&self) -> i32 {
         self.process.pid()
@@ -120,6 +141,18 @@ impl Node {
     pub fn groups(&self) -> Vec<PathBuf> {
         groups(&self.groups)
     }
+}
+
+/// The first process of a node. Beside it the process that holds the node's namespaces has one more child, which tidies up
+/// after it and is in the machine's own.
+pub fn first_process(node: i32) -> i32 {
+    let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let children = std::fs::read_to_string(format!("/proc/{node}/task/{node}/children")).unwrap();
+    let inside =
+        children.split_whitespace().find(|pid| namespace(pid).is_some_and(|its| Some(its) != namespace("self")));
+    inside
+        .and_then(|pid| pid.parse().ok())
+        .unwrap_or_else(|| panic!("none of {node}'s children is in a node: {children}"))
 }
 
 /// The groups of this name that there are, one for each controller.

@@ -1,9 +1,9 @@
 //! A node with the chart on it and a simulated Azure beside it, and what a test does with these.
 
-use crate::harness::{Simulator, eventually, get, wait_condition};
+use crate::harness::{Simulator, canary, eventually, get, wait_condition};
 use crate::helm::{CHART, Helm};
 use crate::images::OPERATOR;
-use crate::node::{ADDRESS, NAME as NODE, Node};
+use crate::node::{ADDRESS, Node};
 use crate::walk::values;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -54,15 +54,11 @@ impl<'a> Stage<'a> {
     pub async fn set(node: &'a Node) -> Self {
         let since = Instant::now();
         let client = node.client().await;
-        let sim = Simulator::start_at(&format!("{ADDRESS}:0"), SEED, 400).await.unwrap();
+        let seed = format!("{SEED}\n{}", node.federation());
+        let sim = Simulator::start_at(&format!("{ADDRESS}:0"), &seed, 400).await.unwrap();
         let helm = Helm::on(&node.kubeconfig()).await;
         let stage = Self { node, helm, sim, client, since };
-        let wait = ["wait", "--for=condition=Ready", &format!("node/{NODE}"), "--timeout=2m"];
-        eventually(DEADLINE, "a Ready node", async || {
-            let output = node.kubectl(&wait, None).await;
-            if output.succeeded() { Ok(()) } else { Err(output.stderr) }
-        })
-        .await;
+        node.ready().await;
         stage.took("the node is Ready");
         for namespace in ["demo", NAME] {
             node.kubectl(&["create", "namespace", namespace], None).await.expect_success();
@@ -130,8 +126,28 @@ impl<'a> Stage<'a> {
         .await
     }
 
-    /// Deletes a Pod: asked to end as the kubelet asks, or killed at once.
+    /// Panics when a Pod had to be started again, or when one's log, or what the API server was asked to keep, holds a secret.
+    pub async fn assert_sound(&self) {
+        for pod in self.pods().await {
+            let status = &pod["status"]["containerStatuses"][0];
+            assert_eq!(status["restartCount"], 0, "{status:#}");
+            canary::assert_none(&self.log(&name(&pod)).await, None);
+        }
+        let state = self.node.state();
+        assert!(state.join("etcd/member/wal").is_dir(), "{}", state.display());
+        canary::assert_none("", Some(&state));
+    }
+
+    /// What a Pod has logged.
+    async fn log(&self, pod: &str) -> String {
+        let log = self.node.kubectl(&["logs", pod, "--namespace", NAME], None).await.expect_success();
+        assert!(!log.is_empty(), "{pod} logs nothing");
+        log
+    }
+
+    /// Deletes a Pod, whose log goes with it: asked to end as the kubelet asks, or killed at once.
     pub async fn delete_pod(&self, pod: &str, at_once: bool) {
+        canary::assert_none(&self.log(pod).await, None);
         let mut delete = vec!["delete", "pod", pod, "--namespace", NAME, "--wait=false"];
         if at_once {
             delete.extend(["--grace-period=0", "--force"]);
