@@ -21,6 +21,10 @@ use std::time::Instant;
 
 use clap::{Parser, ValueEnum};
 
+/// A request is thousands of small JSON values.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What is run.
 #[derive(Parser)]
 struct Args {

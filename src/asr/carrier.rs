@@ -4,12 +4,16 @@
 //! the same process and in virtual time.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use reqwest::{Request, Response};
 use tokio::time::Instant;
 
 use super::mutate::SendWindow;
+
+/// Puts something around a way to Azure that watches it and lets every call through as it is.
+pub type Lens = Arc<dyn Fn(Arc<dyn Carrier>) -> Arc<dyn Carrier> + Send + Sync>;
 
 /// Carries requests and brings back answers.
 #[async_trait]

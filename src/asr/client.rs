@@ -84,10 +84,7 @@ impl AsrClient {
         limits: Limits,
         witness: Option<Arc<dyn Witness>>,
     ) -> Result<Self, EndpointError> {
-        let carrier = match endpoint.carrier() {
-            Some(carrier) => carrier,
-            None => Arc::new(Network::new(&endpoint, &limits)?),
-        };
+        let carrier = endpoint.way(|| Network::new(&endpoint, &limits))?;
         Ok(Self(Arc::new(Inner { endpoint, tokens, carrier, limits, witness, pace: Pace::new() })))
     }
 

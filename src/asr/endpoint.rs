@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
-use super::carrier::Carrier;
+use super::carrier::{Carrier, Lens};
 use super::redact::redact;
 
 /// The Site Recovery api-version spoken unless another is chosen: the default of Microsoft's SDK 2.0.0.
@@ -68,6 +68,7 @@ pub struct Endpoint {
     ca_pem: Option<Arc<[u8]>>,
     tls: Arc<OnceLock<ClientConfig>>,
     carrier: Option<Arc<dyn Carrier>>,
+    lens: Option<Lens>,
 }
 
 impl Endpoint {
@@ -99,6 +100,7 @@ impl Endpoint {
             ca_pem: None,
             tls: Arc::default(),
             carrier: None,
+            lens: None,
         }
     }
 
@@ -138,9 +140,26 @@ impl Endpoint {
         self
     }
 
-    /// What it is reached through, if not the network.
-    pub(crate) fn carrier(&self) -> Option<Arc<dyn Carrier>> {
-        self.carrier.clone()
+    /// Is seen through `lens`, whatever it is reached through.
+    #[must_use]
+    pub fn seen_through(mut self, lens: Lens) -> Self {
+        self.lens = Some(lens);
+        self
+    }
+
+    /// The way to it: what it is reached through, or else `network`; seen through its lens.
+    ///
+    /// # Errors
+    /// Why there is no network.
+    pub(crate) fn way<N: Carrier + 'static>(
+        &self,
+        network: impl FnOnce() -> Result<N, EndpointError>,
+    ) -> Result<Arc<dyn Carrier>, EndpointError> {
+        let way: Arc<dyn Carrier> = match &self.carrier {
+            Some(carrier) => Arc::clone(carrier),
+            None => Arc::new(network()?),
+        };
+        Ok(self.lens.as_ref().map_or(Arc::clone(&way), |lens| lens(Arc::clone(&way))))
     }
 
     /// The api-version of Site Recovery calls.

@@ -25,7 +25,7 @@ mod switch;
 mod token;
 mod transport;
 
-pub use carrier::{Carrier, Lost};
+pub use carrier::{Carrier, Lens, Lost};
 pub use client::{Answer, AsrClient};
 pub use endpoint::{Cloud, DEFAULT_API_VERSION, Endpoint, EndpointError};
 pub use error::{ArmDetail, ArmError, Class, Layer, ReadError};

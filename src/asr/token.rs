@@ -91,10 +91,7 @@ impl TokenSource {
     /// When the endpoint's TLS settings cannot be used.
     pub fn with_attempt(endpoint: &Endpoint, identity: Identity, attempt: Duration) -> Result<Self, EndpointError> {
         let link_local = matches!(identity, Identity::ManagedIdentity { .. });
-        let carrier = match endpoint.carrier() {
-            Some(carrier) => carrier,
-            None => Arc::new(Network::for_tokens(endpoint, attempt, link_local)?),
-        };
+        let carrier = endpoint.way(|| Network::for_tokens(endpoint, attempt, link_local))?;
         Ok(Self::over(Arc::new(http_client::Http(carrier)), endpoint, identity, attempt))
     }
 

@@ -33,6 +33,9 @@ pub struct RunArgs {
     /// Address of /healthz and /readyz.
     #[arg(long, default_value = "0.0.0.0:8081")]
     pub health_addr: SocketAddr,
+    /// OpenTelemetry collector that is sent a trace of each request, by OTLP over HTTP: http://HOST:4318. None: no traces.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
     /// Namespace whose RecoveryVaults may use the pod's own managed identity; may be repeated.
     #[arg(long = "allow-managed-identity-namespace")]
     pub managed_identity_namespaces: Vec<String>,
@@ -121,6 +124,7 @@ pub fn run(args: &RunArgs) -> Result<(), RunFailure> {
         endpoint: args.azure.endpoint()?,
         health: args.health_addr,
         metrics: args.metrics_addr,
+        collector: args.otlp_endpoint.clone().filter(|endpoint| !endpoint.is_empty()),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

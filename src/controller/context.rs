@@ -6,12 +6,13 @@ use super::meter::Meters;
 use super::records::Records;
 use super::replicas::Replicas;
 use super::stores::Stores;
+use super::traced::Traced;
 use super::vaults::Vaults;
 use super::wake::Wake;
-use crate::asr::Endpoint;
+use crate::asr::{Carrier, Endpoint};
 use crate::domain::budget::Allowance;
 use crate::domain::observed::Limits;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Traces};
 use kube::Client;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,6 +60,8 @@ pub struct Context {
     pub reporter: Reporter,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where traces go.
+    pub traces: Traces,
     /// Who shares the work.
     pub replicas: Arc<Replicas>,
     /// Wakes objects.
@@ -83,6 +86,8 @@ pub struct Surroundings {
     pub replicas: Replicas,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where traces go.
+    pub traces: Traces,
 }
 
 impl Context {
@@ -94,16 +99,23 @@ impl Context {
             vaults: Arc::new(Vaults::default()),
             meters: Arc::new(Meters::new(settings.allowance, Arc::clone(&around.machine))),
             reporter: Reporter::new(around.kube.clone(), Arc::clone(&around.metrics)),
-            endpoint: Arc::new(around.endpoint),
+            endpoint: Arc::new(seen(around.endpoint, &around.traces)),
             replicas: Arc::new(around.replicas),
             wake: Wake::default(),
             intents: Arc::new(IntentAges::new(Arc::clone(&around.machine))),
             settings: Arc::new(settings),
             kube: around.kube,
             metrics: around.metrics,
+            traces: around.traces,
             machine: around.machine,
         }
     }
+}
+
+/// The endpoint with every call to it in the trace of the pass that makes it.
+fn seen(endpoint: Endpoint, traces: &Traces) -> Endpoint {
+    let traces = traces.clone();
+    endpoint.seen_through(Arc::new(move |way| -> Arc<dyn Carrier> { Arc::new(Traced { way, traces: traces.clone() }) }))
 }
 
 /// Since when this process has known each open intent, and since when every look has shown that nothing came of it, by

@@ -25,6 +25,7 @@ mod runner;
 mod send;
 mod share;
 pub mod stores;
+mod traced;
 pub mod translate;
 mod vaults;
 pub mod wake;

@@ -13,7 +13,7 @@ use super::records::{Held, RecordError};
 use super::stores::Waiting;
 use super::vaults::VaultHandle;
 use super::wake::Sleeper;
-use super::{replicated_vm, request_decision, send};
+use super::{replicated_vm, request_decision, send, traced};
 use crate::api::shorten;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::Reason;
@@ -96,7 +96,21 @@ pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Nex
 /// Observes, decides and acts.
 async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, PassError> {
     let began = ctx.machine.now();
-    let mut observed = observe::<K>(ctx, key, began).await?;
+    let observed = observe::<K>(ctx, key, began).await?;
+    let span = observed.object.as_ref().and_then(|object| ctx.traces.of(object.meta().uid.as_deref()));
+    match span.map(|trace| trace.span("pass")) {
+        None => decide_and_act(ctx, observed).await,
+        Some(span) => {
+            let pass = span.cover(decide_and_act(ctx, observed)).await;
+            traced::passed(span, pass.as_ref().map(|pass| (&pass.decision, &pass.azure)));
+            pass
+        }
+    }
+}
+
+/// Asks Azure, decides and acts, after the cluster was observed.
+async fn decide_and_act<K: VerbOf>(ctx: &Context, mut observed: Observed<K>) -> Result<Pass<K>, PassError> {
+    let (key, began) = (observed.facts.key.clone(), observed.began);
     let cluster = ctx.machine.since(began);
     // A list that is surely fresh takes the API server 100 ms, so it is waited for beside Azure.
     let (mut azure, said) =
@@ -109,7 +123,7 @@ async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, Pas
     let decision = decide(&observed.facts, &azure);
     if let Some(handle) = &observed.handle {
         let claim = observed.facts.claim.as_ref().filter(|_| decision.next == Next::OnItemNews);
-        handle.copies(key, claim.map(|claim| claim.item_name.as_str()));
+        handle.copies(&key, claim.map(|claim| claim.item_name.as_str()));
     }
     act(ctx, &observed, &decision, &azure).await?;
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -220,7 +234,12 @@ fn in_line(waiting: &Waiting) -> InLine<'_> {
 }
 
 /// Does the one thing that was decided.
-async fn act<K>(ctx: &Context, observed: &Observed<K>, decision: &Decision, azure: &Azure) -> Result<(), PassError> {
+async fn act<K: VerbOf>(
+    ctx: &Context,
+    observed: &Observed<K>,
+    decision: &Decision,
+    azure: &Azure,
+) -> Result<(), PassError> {
     match (&decision.effect, &observed.held) {
         (Effect::None, _) => {}
         (Effect::Claim(claim), _) => ctx.records.create_claim(claim).await?,
@@ -242,7 +261,10 @@ async fn act<K>(ctx: &Context, observed: &Observed<K>, decision: &Decision, azur
 }
 
 /// Wakes those who waited for what was just settled.
-fn settled<K>(ctx: &Context, observed: &Observed<K>, before: &Record, after: &Record) {
+fn settled<K: VerbOf>(ctx: &Context, observed: &Observed<K>, before: &Record, after: &Record) {
+    if let Some(object) = &observed.object {
+        traced::ended(&ctx.traces, object, &observed.facts.key, before, after, ctx.machine.time_of_day());
+    }
     if let (Some(was), None) = (&before.intent, &after.intent) {
         ctx.intents.forget(&was.nonce);
     }

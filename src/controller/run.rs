@@ -11,7 +11,7 @@ use super::stores::Stores;
 use super::wake::Sleeper;
 use crate::api::v1alpha1::{ItemRecord, RecoveryVault, ReplicatedVm, RequestDecision};
 use crate::asr::Endpoint;
-use crate::telemetry::{Metrics, Probes, Readiness};
+use crate::telemetry::{CollectorError, Metrics, Probes, Readiness, Traces};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -31,6 +31,9 @@ pub enum RunError {
     /// The API client could not be made.
     #[error("the API server: {0}")]
     Kube(#[from] kube::Error),
+    /// No collector can be used.
+    #[error(transparent)]
+    Traces(#[from] CollectorError),
     /// An address is taken.
     #[error("the probes cannot be served: {0}; choose other addresses with --health-addr and --metrics-addr")]
     Probes(#[from] std::io::Error),
@@ -47,6 +50,8 @@ pub struct Operator {
     pub health: SocketAddr,
     /// Address of `/metrics`.
     pub metrics: SocketAddr,
+    /// The collector of traces, if there is one.
+    pub collector: Option<String>,
 }
 
 impl Operator {
@@ -55,6 +60,10 @@ impl Operator {
     /// # Errors
     /// Why it could not start.
     pub async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
+        let traces = match &self.collector {
+            Some(endpoint) => Traces::to(endpoint, &self.settings.replica_name)?,
+            None => Traces::default(),
+        };
         let probes = Probes::bind(self.health, self.metrics).await?;
         let (health, metrics_addr) = probes.addresses()?;
         let readiness = Readiness::not_yet("starting");
@@ -62,7 +71,7 @@ impl Operator {
         let serving = tokio::spawn(probes.serve(readiness.clone(), Arc::clone(&metrics), stop.clone()));
         let kube = Client::try_from(Config::infer().await?)?;
         await_definitions(&kube, &readiness, &stop).await;
-        let (ctx, controllers) = self.controllers(kube, metrics, &readiness, &stop).await?;
+        let (ctx, controllers) = self.controllers(kube, (metrics, traces), &readiness, &stop).await?;
         readiness.set(Ok(()));
         tracing::info!(health = %health, metrics = %metrics_addr, "ready");
         futures::future::join_all(controllers).await;
@@ -71,6 +80,8 @@ impl Operator {
         }
         stop.cancel();
         drop(serving.await);
+        let traces = ctx.traces;
+        drop(tokio::task::spawn_blocking(move || traces.end()).await);
         tracing::info!("stopped");
         Ok(())
     }
@@ -78,7 +89,7 @@ impl Operator {
     async fn controllers(
         self,
         kube: Client,
-        metrics: Arc<Metrics>,
+        (metrics, traces): (Arc<Metrics>, Traces),
         readiness: &Readiness,
         stop: &CancellationToken,
     ) -> Result<(Context, Vec<BoxFuture<'static, ()>>), RunError> {
@@ -92,6 +103,7 @@ impl Operator {
             replicas: Replicas::new(&self.settings.replica_name),
             kube,
             metrics,
+            traces,
         };
         let ctx = Context::new(self.settings, watched.stores(), around);
         let mut controllers = watched.run(&ctx, stop);

@@ -28,4 +28,5 @@ mod refusals;
 mod replay;
 mod replicas;
 mod reprotect;
+mod traces;
 mod world;

@@ -25,7 +25,7 @@ use asr_operator::asr::Endpoint;
 use asr_operator::controller::context::Surroundings;
 use asr_operator::controller::replicas::Replicas;
 use asr_operator::simulator::seed::Seed;
-use asr_operator::telemetry::Metrics;
+use asr_operator::telemetry::{Metrics, Traces};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -203,6 +203,7 @@ impl World {
                 }),
                 replicas: Replicas::alone("simulated"),
                 metrics: Arc::new(Metrics::default()),
+                traces: Traces::default(),
             },
             store,
             life: Arc::clone(&life),
