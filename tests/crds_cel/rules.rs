@@ -9,7 +9,7 @@ type Row = (&'static str, Value, Option<&'static str>);
 
 /// One table for all kinds: each rule is refused once and accepted once.
 pub(crate) fn rows() -> Vec<Row> {
-    [vaults(), acting(), machines(), points(), requests(), decisions(), records()].concat()
+    [vaults(), acting(), machines(), points(), requests(), decisions(), records(), paths()].concat()
 }
 
 fn vaults() -> Vec<Row> {
@@ -146,6 +146,43 @@ fn machines() -> Vec<Row> {
         ("ReplicatedVm", json!({"objectives": {"drillMaxAge": "3 months"}}), Some("such as 15m, 1h30m or 90d")),
         ("ReplicatedVm", json!({"objectives": {"pendingCommitMax": "1d12h"}}), Some("more than zero")),
     ]
+}
+
+/// A kind, a field of it, and the change that puts an attack into it.
+type Field = (&'static str, &'static str, fn(&str) -> Value);
+
+/// Everything of which a path to Azure is made, with what would lead the path elsewhere or add a header to it.
+fn paths() -> Vec<Row> {
+    let attacks =
+        ["/x", "/../x", "/./x", "%2e%2e", "%2f", "\\", "?x=1", "#x", "\r\nx-ms-evil: 1", "\n", "%0d%0a", "\0"];
+    let fields: [Field; 8] = [
+        ("RecoveryVault", "spec.subscriptionId", |attack| json!({"subscriptionId": format!("{SUBSCRIPTION}{attack}")})),
+        ("RecoveryVault", "spec.resourceGroup", |attack| json!({"resourceGroup": format!("rg{attack}x")})),
+        ("RecoveryVault", "spec.name", |attack| json!({"name": format!("dr{attack}x")})),
+        (
+            "RecoveryVault",
+            "spec.identity.tenantId",
+            |attack| json!({"identity": {"tenantId": format!("{SUBSCRIPTION}{attack}")}}),
+        ),
+        (
+            "ReplicatedVm",
+            "spec.protectedItemName",
+            |attack| json!({"sourceVmId": null, "protectedItemName": format!("item{attack}x")}),
+        ),
+        (
+            "FailoverRequest",
+            "spec.recoveryPoint.id",
+            |attack| json!({"recoveryPoint": {"type": "Custom", "id": format!("p{attack}1")}}),
+        ),
+        ("CommitRequest", "spec.recoveryPointId", |attack| json!({"recoveryPointId": format!("p{attack}1")})),
+        (
+            "ReprotectRequest",
+            "spec.settings.resourceGroupId",
+            |attack| json!({"settings": {"resourceGroupId": format!("/subscriptions/{SUBSCRIPTION}/resourceGroups/rg{attack}x")}}),
+        ),
+    ];
+    let all = fields.iter().flat_map(|(kind, path, field)| attacks.map(|attack| (*kind, field(attack), Some(*path))));
+    all.collect()
 }
 
 fn points() -> Vec<Row> {

@@ -28,5 +28,6 @@ mod refusals;
 mod replay;
 mod replicas;
 mod reprotect;
+mod tenants;
 mod traces;
 mod world;
