@@ -4,7 +4,7 @@ use super::context::Context;
 use super::convert::azure::class;
 use super::credentials::{CredentialsError, client, who};
 use super::meter::Meter;
-use super::vaults::VaultHandle;
+use super::vault::VaultHandle;
 use crate::api::v1alpha1::{RecoveryVault, RecoveryVaultSpec};
 use crate::asr::{AsrClient, Sent, VaultId};
 use crate::domain::Reason;

@@ -1,7 +1,7 @@
 //! Reads what lies around an item, as a verb asked for it: all at once, each failure a value of its own.
 
 use super::convert::azure::unreadable;
-use super::vaults::VaultHandle;
+use super::vault::VaultHandle;
 use crate::asr::{Answer, ContainerMapping, PlacedResource, ReadError, VirtualMachine};
 use crate::domain::around::{Around, Egress, Lock, Machine, Mapping, Resource, Wanted};
 use crate::domain::budget::Purpose;

@@ -27,6 +27,7 @@ mod share;
 pub mod stores;
 mod traced;
 pub mod translate;
+mod vault;
 mod vaults;
 pub mod wake;
 

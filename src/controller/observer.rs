@@ -5,7 +5,7 @@
 use super::context::Context;
 use super::share;
 use super::stores::{any, each};
-use super::vaults::VaultHandle;
+use super::vault::VaultHandle;
 use super::wake::Sleeper;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::backoff::{Class, delay};

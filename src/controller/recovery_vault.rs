@@ -9,7 +9,7 @@ use super::observer::{self, Poll};
 use super::request::PassError;
 use super::share;
 use super::stores::one;
-use super::vaults::{Seen, VaultHandle, VaultKey};
+use super::vault::{Seen, VaultHandle, VaultKey};
 use crate::api::v1alpha1::{Adoption, AdoptionState, RecoveryVault, RecoveryVaultStatus, parse_duration};
 use crate::asr::VaultId;
 use crate::domain::Reason;

@@ -7,7 +7,7 @@ use super::events::Shown;
 use super::request::PassError;
 use super::share;
 use super::stores::any;
-use super::vaults::VaultHandle;
+use super::vault::VaultHandle;
 use super::wake::Sleeper;
 use crate::api::v1alpha1::{LastOperation, RecoveryVault, ReplicatedVm, RequestRef, SideSpec};
 use crate::domain::Reason;

@@ -11,7 +11,7 @@ use super::events::Shown;
 use super::machine::Moment;
 use super::records::{Held, RecordError};
 use super::stores::Waiting;
-use super::vaults::VaultHandle;
+use super::vault::VaultHandle;
 use super::wake::Sleeper;
 use super::{replicated_vm, request_decision, send, traced};
 use crate::api::shorten;

@@ -7,7 +7,7 @@ use super::clock::SEND_WINDOW;
 use super::context::Context;
 use super::machine::{Machine, Moment};
 use super::records::{Held, RecordError};
-use super::vaults::VaultHandle;
+use super::vault::VaultHandle;
 use crate::asr::{ClientRequestId, ItemPath, Mutation, SendWindow, Sent, SwitchProtection};
 use crate::domain::ids::{ItemKey, hex_sha256};
 use crate::domain::item::Item;

@@ -33,24 +33,24 @@ impl Traced {
     /// By method and path alone: a query may hold a signature.
     fn begin(&self, request: &Request) -> Option<Span> {
         let (method, url) = (request.method().as_str(), request.url());
-        let what = url.path().rsplit('/').find(|segment| !segment.is_empty()).unwrap_or("/");
-        let mut span = self.traces.below_current(format!("{method} {}", resource_type(url.path()).unwrap_or(what)))?;
+        let mut span = self.traces.below_current(format!("{method} {}", what(url.path())))?;
         span.says("http.request.method", method.to_owned());
         span.says("server.address", url.host_str().unwrap_or_default().to_owned());
         span.says("url.path", url.path().to_owned());
-        let id = request.headers().get("x-ms-client-request-id").and_then(|id| id.to_str().ok());
-        span.says("az.client_request_id", id.unwrap_or_default().to_owned());
+        if let Some(id) = request.headers().get("x-ms-client-request-id").and_then(|id| id.to_str().ok()) {
+            span.says("az.client_request_id", id.to_owned());
+        }
         Some(span)
     }
 }
 
-/// The last type in an ARM path whose last segment is a name: `a/types/name`.
-fn resource_type(path: &str) -> Option<&str> {
-    let (_, below) = path.split_once("/providers/")?;
-    let segments: Vec<&str> = below.split('/').collect();
-    // A namespace, then types and names by turns.
-    let last = if segments.len() % 2 == 1 { segments.len().checked_sub(2)? } else { segments.len() - 1 };
-    segments.get(last).copied()
+/// The type or verb that a path of ARM ends with, without the name behind it; of another path, its end.
+fn what(path: &str) -> &str {
+    let typed = path.rsplit_once("/providers/").and_then(|(_, below)| below.split_once('/')).map(|(_, typed)| typed);
+    let typed = typed.or_else(|| path.starts_with("/subscriptions/").then(|| path.trim_start_matches('/')));
+    let segments: Vec<&str> = typed.unwrap_or(path).split('/').collect();
+    let behind = usize::from(typed.is_some() && segments.len().is_multiple_of(2)) + 1;
+    segments.len().checked_sub(behind).and_then(|last| segments.get(last)).copied().unwrap_or(path)
 }
 
 fn answered(span: Option<Span>, answer: &Result<Response, Lost>) {
@@ -162,4 +162,31 @@ fn job(trace: &Trace, step: &Finished) {
         attributes,
         matches!(step.phase, Phase::Failed | Phase::Cancelled),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_named_by_its_type_or_verb_and_never_by_a_name() {
+        let vault = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.RecoveryServices/vaults/v";
+        let item =
+            format!("{vault}/replicationFabrics/f/replicationProtectionContainers/c/replicationProtectedItems/i");
+        let rows = [
+            (vault.to_owned(), "vaults"),
+            (format!("{vault}/replicationJobs"), "replicationJobs"),
+            (format!("{vault}/replicationJobs/j"), "replicationJobs"),
+            (item.clone(), "replicationProtectedItems"),
+            (format!("{item}/recoveryPoints"), "recoveryPoints"),
+            (format!("{item}/unplannedFailover"), "unplannedFailover"),
+            ("/subscriptions/s/resourceGroups/rg".into(), "resourceGroups"),
+            ("/subscriptions/s/resourceGroups/rg/providers/Microsoft.Authorization/locks".into(), "locks"),
+            ("/tenant/oauth2/v2.0/token".into(), "token"),
+            ("/".into(), ""),
+        ];
+        for (path, expected) in rows {
+            assert_eq!(what(&path), expected, "{path}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The canaries: what must never be read in anything that the operator writes. The simulator plants them in every token
-//! and every signed URL. Every operator of every test is searched for them when it ends: its log, and all that the API
-//! server was ever asked to keep, by the write-ahead log of its etcd.
+//! and every signed URL. Every operator of every test is searched for them when it ends: its log, its metrics, and all that the
+//! API server was ever asked to keep, by the write-ahead log of its etcd.
 
 use std::collections::HashMap;
 use std::fs::File;

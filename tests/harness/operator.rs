@@ -1,5 +1,7 @@
 //! A running `asr-operator run`, as a process of its own, so that it can be killed like one.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -124,11 +126,24 @@ impl Operator {
 impl Drop for Operator {
     /// Whatever a test was about, nothing that its operator wrote holds a secret.
     fn drop(&mut self) {
+        let metrics = if std::thread::panicking() { None } else { scraped(&self.metrics) };
         self.process.kill();
         if !std::thread::panicking() {
+            assert_eq!(canary::leaks(&metrics.unwrap_or_default()), [""; 0], "the operator's metrics hold a secret");
             canary::assert_none(&self.log(), self.options.kubeconfig.parent());
         }
     }
+}
+
+/// Its metrics, without a runtime; of an operator that is dead or stopped, none.
+fn scraped(address: &str) -> Option<String> {
+    let longest = Duration::from_secs(1);
+    let mut stream = TcpStream::connect_timeout(&address.parse().ok()?, longest).ok()?;
+    stream.set_read_timeout(Some(longest)).ok()?;
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 async fn read(address: &str, path: &str) -> std::result::Result<String, String> {

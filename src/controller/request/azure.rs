@@ -3,7 +3,7 @@
 use crate::controller::acting::Caller;
 use crate::controller::around;
 use crate::controller::context::Context;
-use crate::controller::vaults::VaultHandle;
+use crate::controller::vault::VaultHandle;
 use crate::domain::budget::{Kind, Purpose};
 use crate::domain::decision::{Word, release};
 use crate::domain::ids::{ItemKey, Step, same};
