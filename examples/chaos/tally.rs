@@ -87,10 +87,11 @@ impl Tally {
         )
     }
 
-    /// As JSON.
-    pub fn json(&self, seed: u64, seconds: f64) -> Value {
+    /// As JSON, where so many requests were asked for.
+    pub fn json(&self, seed: u64, asked: u64, seconds: f64) -> Value {
         json!({
             "seed": seed,
+            "requestsAsked": asked,
             "requests": self.requests,
             "faults": self.faults,
             "acceptedDuplicates": self.duplicates,
@@ -109,15 +110,17 @@ impl Tally {
     }
 
     /// As text.
-    pub fn text(&self, seed: u64, seconds: f64) -> String {
+    pub fn text(&self, seed: u64, asked: u64, seconds: f64) -> String {
         let list = |counts: Vec<(String, u64)>| {
             counts.iter().map(|(name, count)| format!("  {count:>10}  {name}\n")).collect::<String>()
         };
         let faults = self.faults.iter().map(|(class, count)| ((*class).to_owned(), *count)).collect();
         let unknown = self.unknown.iter().map(|(cause, count)| (cause.clone(), *count)).collect();
         format!(
-            "{} requests from seed {seed} in {seconds:.0} s\n\nfaults\n{}\naccepted duplicates  {}\nlost requests        {}\nsucceeded            {}\nfailed               {}\nOutcomeUnknown       {}\n{}waiting behind them  {}\n\nthe control, under the same storm: posts without an intent, retries three times\naccepted duplicates  {}\nlost requests        {}\n{}",
+            "{} of {} requests from seed {} in {seconds:.0} s\n\nfaults\n{}\naccepted duplicates  {}\nlost requests        {}\nsucceeded            {}\nfailed               {}\nOutcomeUnknown       {}\n{}waiting behind them  {}\n\nthe control, under the same storm: posts without an intent, retries three times\naccepted duplicates  {}\nlost requests        {}\n{}",
             self.requests,
+            asked,
+            seed,
             list(faults),
             self.duplicates,
             self.lost(),

@@ -1,7 +1,7 @@
 //! All worlds of a run, over some threads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::tally::Tally;
@@ -11,8 +11,9 @@ use crate::{control, operator};
 /// How often a long run says how far it is.
 const TOLD: Duration = Duration::from_secs(60);
 
-/// Runs as many worlds as that many requests need, from this seed on, each once with the operator and once with the control.
-pub fn run(requests: u64, seed: u64, threads: usize) -> Tally {
+/// Runs as many worlds as that many requests need, from this seed on, each once with the operator and once with the control;
+/// or fewer, once it is to end.
+pub fn run(requests: u64, seed: u64, threads: usize, end: &AtomicBool) -> Tally {
     let worlds = requests.div_ceil(operator::REQUESTS);
     let shapes = Arc::new(Shapes::installed());
     let (next, shapes) = (&AtomicU64::new(0), &shapes);
@@ -25,7 +26,7 @@ pub fn run(requests: u64, seed: u64, threads: usize) -> Tally {
                 eprintln!("{}", tally.so_far());
             }
             let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= worlds {
+            if number >= worlds || end.load(Ordering::Relaxed) {
                 return tally;
             }
             let some = operator::REQUESTS.min(requests - number * operator::REQUESTS);
