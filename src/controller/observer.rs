@@ -37,6 +37,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
     loop {
         if !exists(&ctx, &handle) {
             ctx.vaults.remove(&handle.key);
+            ctx.metrics.vaults(ctx.vaults.len());
             return;
         }
         let now = Instant::now();

@@ -212,7 +212,8 @@ async fn vm(ctx: &Context, namespace: &str, name: Option<&str>) -> Result<Target
     Ok((target, Some(object.spec.vault_ref.name)))
 }
 
-/// The view through which Azure is read: the VM's own for what may be sent, any of the vault for closing what is open.
+/// The view through which Azure is read: the VM's own for what may be sent, any of the vault in this
+/// namespace for closing what is open.
 fn handle(ctx: &Context, facts: &Facts, vm: Option<&NamedVm>) -> Option<Arc<VaultHandle>> {
     if let Stage::Verify(_) | Stage::Claim(_) = stage(facts) {
         let vault = vm?.vault.clone()?;

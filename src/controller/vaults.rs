@@ -15,12 +15,12 @@ impl Vaults {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    /// A view of the vault with this ARM id, of the namespace if there is one: for reads that close what is open.
+    /// A view of the vault with this ARM id, of this namespace: for reads that close what is open. Another namespace's is
+    /// another tenant's, and what it sees with is not lent.
     pub fn of_vault(&self, vault_id: &str, namespace: &str) -> Option<Arc<VaultHandle>> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let mut fitting: Vec<_> = all.values().filter(|h| same(&h.vault.to_string(), vault_id)).cloned().collect();
-        fitting.sort_by_key(|h| (h.key.0 != namespace, h.key.clone()));
-        fitting.into_iter().next()
+        let fits = |view: &&Arc<VaultHandle>| view.key.0 == namespace && same(&view.vault.to_string(), vault_id);
+        all.values().find(fits).cloned()
     }
 
     /// Puts a view in place of the one before, which is stopped.

@@ -1,6 +1,8 @@
 //! What a tenant tries that is not theirs, seen from Azure's side: nothing is done, and nothing is learned.
 
-use crate::world::{FAILOVER, ITEM, OTHER_ITEM, Setup, World, message, sample};
+use crate::harness::{ControlPlane, eventually, get, wait_condition};
+use crate::world::{DEADLINE, FAILOVER, ITEM, OTHER_ITEM, Setup, World, message, sample, vault_by_secret};
+use serde_json::json;
 
 /// The seed's subscription, in which the tenant's identity may do nothing.
 const FOREIGN: &str = "00000000-0000-0000-0000-000000000001";
@@ -32,4 +34,49 @@ async fn a_vault_in_a_foreign_subscription_is_refused_and_nothing_of_it_is_learn
     assert!(world.sent().await.is_empty());
     let done = world.sim.get("actions").await;
     assert!(done["operator"].as_array().is_none_or(Vec::is_empty), "Azure let it do something: {done:#}");
+}
+
+/// A second tenant's identity, which may do as much in the same vault.
+fn with_neighbour(seed: &str) -> String {
+    let usual = "    role: operator\n";
+    let neighbour = "  - {name: neighbour, clientId: 44444444-4444-4444-4444-444444444444, clientSecret: the-neighbours, role: operator}\n";
+    assert!(seed.contains(usual), "{seed}");
+    seed.replace(usual, &format!("{usual}{neighbour}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i18_a_running_request_whose_vault_is_gone_is_not_followed_with_another_tenants_identity() {
+    let neighbours = ControlPlane::shared().await.namespace("neighbour").await;
+    let mut setup = Setup { clock_rate: 1, seed: with_neighbour, ..Setup::default() };
+    setup.operator_args.extend(["--namespace".into(), neighbours.clone()]);
+    let world = World::with(setup).await;
+    let vault = vault_by_secret(&neighbours)
+        .replace("22222222-2222-2222-2222-222222222222", "44444444-4444-4444-4444-444444444444");
+    world.plane.apply(&vault.replace("demo-only-client-secret", "the-neighbours")).await;
+    let ready = ("Ready", "True", None);
+    wait_condition(&world.client, "RecoveryVault", &neighbours, "vault-dr", ready, DEADLINE).await;
+    world.apply(sample("failover")).await;
+    world.running(FAILOVER).await;
+    world.kubectl(&["delete", "recoveryvault", "vault-dr", "--timeout=60s"]).await.expect_success();
+    eventually(DEADLINE, "the neighbour's vault alone", async || {
+        match world.operator.gauge("observed_vaults").await? {
+            1 => Ok(()),
+            other => Err(other.to_string()),
+        }
+    })
+    .await;
+    world.sim.clock(json!({"advanceSeconds": 3600})).await;
+    eventually(DEADLINE, "a word about the missing vault", async || {
+        let held = get(&world.client, "FailoverRequest", &world.namespace, FAILOVER).await?;
+        let said = message(&held, "Reconciling");
+        if said.contains("No RecoveryVault of this namespace") { Ok(()) } else { Err(format!("{held:#}")) }
+    })
+    .await;
+    let done = world.sim.get("actions").await;
+    let neighbour = done["neighbour"].to_string();
+    assert!(neighbour.contains("replicationProtectedItems/read"), "the neighbour's vault is observed: {done:#}");
+    assert!(!neighbour.contains("replicationJobs/read"), "a job of another tenant was read: {done:#}");
+    world.apply(sample("vault")).await;
+    world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
+    assert_eq!(world.accepted().await, ["unplannedFailover"]);
 }

@@ -45,7 +45,12 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
             );
             unreadable(text, next)
         }
-        None => running(facts, Reason::JobRunning, format!("The {noun} was accepted as job {id}."), None, next),
+        None => {
+            let text = format!(
+                "The {noun} was accepted as job {id}. No RecoveryVault of this namespace reads the vault at the moment, so how it ends is not seen. Look at the RecoveryVault's conditions, or create it again."
+            );
+            running(facts, Reason::JobRunning, text, None, next)
+        }
     }
 }
 
