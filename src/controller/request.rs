@@ -113,9 +113,16 @@ async fn decide_and_act<K: VerbOf>(ctx: &Context, mut observed: Observed<K>) -> 
     let (key, began) = (observed.facts.key.clone(), observed.began);
     let cluster = ctx.machine.since(began);
     // A list that is surely fresh takes the API server 100 ms, so it is waited for beside Azure.
-    let (mut azure, said) =
-        tokio::join!(azure::observe(ctx, &observed.facts, observed.handle.as_deref()), decisions(ctx, &observed.facts));
+    let (mut azure, said, again) = tokio::join!(
+        azure::observe(ctx, &observed.facts, observed.handle.as_deref()),
+        decisions(ctx, &observed.facts),
+        again::<K>(ctx, &observed)
+    );
     observed.facts.decisions = said?;
+    if let Some((object, vm)) = again? {
+        observed.facts.seen_again(object.as_ref().and_then(|object| request_from(object, &key).ok()), vm);
+        observed.object = object;
+    }
     if !observed.facts.decisions.is_empty() {
         azure = azure::observe(ctx, &observed.facts, observed.handle.as_deref()).await;
     }
@@ -131,6 +138,19 @@ async fn decide_and_act<K: VerbOf>(ctx: &Context, mut observed: Observed<K>) -> 
         (micros(cluster), micros(read.saturating_sub(cluster)), micros(ctx.machine.since(began).saturating_sub(read)));
     tracing::debug!(request = %key, cluster_us, azure_us, act_us, "observed, decided and acted");
     Ok(Pass { observed, azure, decision })
+}
+
+/// What lets a call through, once more after all of it was read: the request, and the VM with its vault. Whoever deleted the
+/// request and then ended a suspension must not see a pass act that read the one before and the other after.
+async fn again<K: VerbOf>(
+    ctx: &Context,
+    observed: &Observed<K>,
+) -> Result<Option<(Option<K>, Result<Vm, Obstacle>)>, PassError> {
+    let (Stage::Verify(_), Some(named)) = (stage(&observed.facts), &observed.vm) else { return Ok(None) };
+    let key = &observed.facts.key;
+    let api: Api<K> = Api::namespaced(ctx.kube.clone(), &key.namespace);
+    let (object, target) = tokio::join!(api.get_opt(&key.name), vm(ctx, &key.namespace, Some(&named.name)));
+    Ok(Some((object?, target?.0)))
 }
 
 /// What people said of the request, where that can change anything.

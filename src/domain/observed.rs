@@ -179,6 +179,21 @@ pub struct Facts {
     pub adoption: Adoption,
 }
 
+impl Facts {
+    /// Takes what a second look at the request, its VM and the vault showed, begun after the first had seen all three. The
+    /// VM's item stays as it was seen first: that is the one that Azure was asked about.
+    pub fn seen_again(&mut self, request: Option<Request>, vm: Result<Vm, Obstacle>) {
+        self.request = request;
+        match (&mut self.vm, vm) {
+            (Ok(first), Ok(now)) if first.uid == now.uid => {
+                first.suspended = now.suspended;
+                first.nobody_acts = now.nobody_acts;
+            }
+            (_, now) => self.vm = now,
+        }
+    }
+}
+
 /// What Azure says; only what the stage asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Azure {

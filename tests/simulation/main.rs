@@ -17,6 +17,7 @@ mod worlds;
 mod cells;
 mod chaos;
 mod ends;
+mod gates;
 mod guards;
 mod store_test;
 mod storms;
