@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::manifest::{VALID_UNTIL, Verb};
@@ -133,13 +134,16 @@ fn overlaps(ledger: &Value, jobs: &Value) -> Vec<String> {
         .filter(|entry| entry["accepted"] == true && entry["principal"] != "portal");
     let started: BTreeMap<&str, &str> =
         calls.filter_map(|entry| Some((entry["jobId"].as_str()?, entry["item"].as_str()?))).collect();
-    let mut by_item: BTreeMap<&str, Vec<(&str, &str, &str)>> = BTreeMap::new();
+    let mut by_item: BTreeMap<&str, Vec<(Timestamp, Timestamp, &str)>> = BTreeMap::new();
     for job in jobs.as_array().into_iter().flatten() {
         let properties = &job["properties"];
         let text = |field: &str| properties[field].as_str().unwrap_or_default();
-        let end = properties["endTime"].as_str().unwrap_or("9999");
-        if let Some(item) = job["name"].as_str().and_then(|name| started.get(name)) {
-            by_item.entry(item).or_default().push((text("startTime"), end, text("scenarioName")));
+        // As instants, not as texts: Azure leaves trailing zeros of a second's fraction out.
+        let time = |field: &str| properties[field].as_str().map(|at| at.parse::<Timestamp>().expect("a time"));
+        let end = time("endTime").unwrap_or(Timestamp::MAX);
+        let item = job["name"].as_str().and_then(|name| started.get(name));
+        if let (Some(item), Some(start)) = (item, time("startTime")) {
+            by_item.entry(item).or_default().push((start, end, text("scenarioName")));
         }
     }
     let mut found = Vec::new();
