@@ -7,6 +7,7 @@ use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::Reason;
 use crate::domain::condition::{ConditionType, Truth};
 use crate::domain::vm::SHOWN;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,12 @@ pub async fn run(ctx: Context, stop: CancellationToken) {
 
 fn count(ctx: &Context) {
     ctx.metrics.vms(tally(each(&ctx.stores.vms, states).into_iter().flatten()));
+    let now = ctx.machine.time_of_day();
+    let ages = each(&ctx.stores.vms, |vm| (point_age(vm, now), pending_commit(vm, now)));
+    let oldest = |ages: Vec<Option<i64>>| ages.into_iter().flatten().max().unwrap_or_default();
+    let (points, commits) = ages.into_iter().unzip();
+    ctx.metrics.oldest(oldest(points), oldest(commits));
+    ctx.metrics.calls_left(ctx.meters.left());
     let open = ctx.stores.unfinished();
     let said = open.iter().map(|request| (request.key.kind.as_str(), request.reason.unwrap_or(Reason::Pending)));
     ctx.metrics.open_requests(tally(said));
@@ -54,9 +61,33 @@ fn states(vm: &ReplicatedVm) -> Vec<(&'static str, &'static str)> {
     SHOWN.map(ConditionType::as_str).map(|kind| (kind, truth(kind).as_str())).to_vec()
 }
 
+/// How old the latest point of a protected VM is, in seconds; a clock of this machine that is wrong makes this wrong.
+fn point_age(vm: &ReplicatedVm, now: Timestamp) -> Option<i64> {
+    since(vm, ConditionType::Protected)?;
+    let latest = vm.status.as_ref()?.recovery_points.as_ref()?.latest.as_ref()?;
+    Some(seconds(latest.time.parse().ok()?, now))
+}
+
+/// How long a VM has waited for its commit, in seconds.
+fn pending_commit(vm: &ReplicatedVm, now: Timestamp) -> Option<i64> {
+    since(vm, ConditionType::PendingCommit).map(|since| seconds(since, now))
+}
+
+/// Since when a condition is true.
+fn since(vm: &ReplicatedVm, kind: ConditionType) -> Option<Timestamp> {
+    let told = &vm.status.as_ref()?.conditions;
+    let condition = told.iter().find(|c| c.type_ == kind.as_str() && c.status == Truth::True.as_str())?;
+    Some(condition.last_transition_time.0)
+}
+
+fn seconds(since: Timestamp, now: Timestamp) -> i64 {
+    now.duration_since(since).as_secs().max(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::v1alpha1::{ObservedPoint, RecoveryPointSummary};
 
     fn vm(conditions: &str) -> ReplicatedVm {
         let text = format!(
@@ -80,5 +111,26 @@ mod tests {
         assert_eq!(counted[&("Protected", "True")], 2);
         assert_eq!(counted[&("Protected", "Unknown")], 2);
         assert_eq!(counted[&("Ready", "Unknown")], 4);
+    }
+
+    #[test]
+    fn a_point_ages_while_the_vm_is_protected_and_a_commit_while_it_is_due() {
+        let now: Timestamp = "2026-06-01T09:00:00Z".parse().unwrap();
+        let with_point = |conditions: &str, time: &str| {
+            let mut vm = vm(conditions);
+            let latest = ObservedPoint { id: "p".into(), time: time.into() };
+            let summary =
+                RecoveryPointSummary { count: 1, oldest: None, latest: Some(latest), latest_app_consistent: None };
+            vm.status.as_mut().unwrap().recovery_points = Some(summary);
+            vm
+        };
+        let protected = condition("Protected", "True");
+        assert_eq!(point_age(&with_point(&protected, "2026-06-01T08:50:00Z"), now), Some(600));
+        assert_eq!(point_age(&with_point(&protected, "2026-06-01T09:50:00Z"), now), Some(0), "this clock is behind");
+        assert_eq!(point_age(&with_point(&protected, "soon"), now), None);
+        assert_eq!(point_age(&with_point(&condition("Protected", "False"), "2026-06-01T08:50:00Z"), now), None);
+        assert_eq!(point_age(&vm(&protected), now), None);
+        assert_eq!(pending_commit(&vm(&condition("PendingCommit", "True")), now), Some(3600));
+        assert_eq!(pending_commit(&vm(&condition("PendingCommit", "False")), now), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What every reconcile is given: clients, caches, the vaults being observed, and how to wake others.
 
+use super::answers::Answers;
 use super::events::Reporter;
 use super::machine::{Machine, Moment};
 use super::meter::Meters;
@@ -99,7 +100,7 @@ impl Context {
             vaults: Arc::new(Vaults::default()),
             meters: Arc::new(Meters::new(settings.allowance, Arc::clone(&around.machine))),
             reporter: Reporter::new(around.kube.clone(), Arc::clone(&around.metrics)),
-            endpoint: Arc::new(seen(around.endpoint, &around.traces)),
+            endpoint: Arc::new(seen(around.endpoint, &around.metrics, &around.traces)),
             replicas: Arc::new(around.replicas),
             wake: Wake::default(),
             intents: Arc::new(IntentAges::new(Arc::clone(&around.machine))),
@@ -112,10 +113,13 @@ impl Context {
     }
 }
 
-/// The endpoint with every call to it in the trace of the pass that makes it.
-fn seen(endpoint: Endpoint, traces: &Traces) -> Endpoint {
-    let traces = traces.clone();
-    endpoint.seen_through(Arc::new(move |way| -> Arc<dyn Carrier> { Arc::new(Traced { way, traces: traces.clone() }) }))
+/// The endpoint with every call to it counted, and in the trace of the pass that makes it.
+fn seen(endpoint: Endpoint, metrics: &Arc<Metrics>, traces: &Traces) -> Endpoint {
+    let (metrics, traces) = (Arc::clone(metrics), traces.clone());
+    endpoint.seen_through(Arc::new(move |way| -> Arc<dyn Carrier> {
+        let way = Arc::new(Answers { way, metrics: Arc::clone(&metrics) });
+        Arc::new(Traced { way, traces: traces.clone() })
+    }))
 }
 
 /// Since when this process has known each open intent, and since when every look has shown that nothing came of it, by

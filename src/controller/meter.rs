@@ -7,7 +7,7 @@ use crate::domain::backoff::Class;
 use crate::domain::budget::{Allowance, Budget, Kind, Purpose};
 use crate::domain::item::Obstacle;
 use crate::domain::observed::{Reading, Unreadable};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -56,6 +56,11 @@ impl Meter {
         self.with(|budget, now| budget.refused(purpose, kind, retry_after, now));
     }
 
+    /// How many calls of a kind Azure last said were left, if it said so lately.
+    pub fn left(&self, kind: Kind) -> Option<u32> {
+        self.with(|budget, now| budget.left(kind, now))
+    }
+
     fn with<T>(&self, ask: impl FnOnce(&mut Budget, Duration) -> T) -> T {
         let mut budget = self.budget.lock().unwrap_or_else(PoisonError::into_inner);
         ask(&mut budget, self.machine.since(self.born))
@@ -84,6 +89,14 @@ impl Meters {
     /// None yet, by the clock of `machine`.
     pub fn new(allowance: Allowance, machine: Arc<dyn Machine>) -> Self {
         Self { allowance, machine, known: Mutex::default() }
+    }
+
+    /// How many calls of each kind are left to the identity with the fewest; of what Azure has not spoken lately, nothing.
+    pub fn left(&self) -> BTreeMap<&'static str, u32> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let fewest = |kind| known.values().filter_map(|meter| meter.left(kind)).min();
+        let kinds = [("Read", Kind::Read), ("Write", Kind::Write)];
+        kinds.into_iter().filter_map(|(name, kind)| Some((name, fewest(kind)?))).collect()
     }
 
     /// The budget of an identity on a vault, both in any case.

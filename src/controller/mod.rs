@@ -1,6 +1,7 @@
 //! The imperative shell: it observes, lets `domain` decide, acts and reports. It decides nothing itself.
 
 mod acting;
+mod answers;
 mod around;
 mod census;
 mod clock;

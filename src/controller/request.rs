@@ -21,7 +21,7 @@ use crate::domain::decision::PersonDecision;
 use crate::domain::ids::{ItemKey, RequestKey};
 use crate::domain::item::{Item, Obstacle};
 use crate::domain::observed::{Adoption, Azure, Claim, Facts, Reading, Request, Vm};
-use crate::domain::record::Record;
+use crate::domain::record::{Record, RunResult};
 use crate::domain::request::{Decision, Effect, InLine, Next, Stage, decide, first_in_line, stage};
 use kube::api::Api;
 use std::sync::Arc;
@@ -283,8 +283,8 @@ async fn act<K: VerbOf>(
 
 /// Wakes those who waited for what was just settled.
 fn settled<K: VerbOf>(ctx: &Context, observed: &Observed<K>, before: &Record, after: &Record) {
-    if let Some(object) = &observed.object {
-        traced::ended(&ctx.traces, object, &observed.facts.key, before, after, ctx.machine.time_of_day());
+    if let Some(result) = after.ended_since(before, &observed.facts.key) {
+        ended(ctx, observed, &after.item_name, result);
     }
     if let (Some(was), None) = (&before.intent, &after.intent) {
         ctx.intents.forget(&was.nonce);
@@ -298,6 +298,16 @@ fn settled<K: VerbOf>(ctx: &Context, observed: &Observed<K>, before: &Record, af
     for waiting in ctx.stores.requests_of(namespace, vm).into_iter().filter(|w| !w.ended && w.key != observed.facts.key)
     {
         ctx.wake.up(Sleeper::Request(waiting.key));
+    }
+}
+
+/// Counts the end of a request and tells its trace.
+fn ended<K: VerbOf>(ctx: &Context, observed: &Observed<K>, item: &str, result: &RunResult) {
+    for step in &result.steps {
+        ctx.metrics.achieved(step.step.as_str(), step.achieved_rpo, step.achieved_rto);
+    }
+    if let Some(object) = &observed.object {
+        traced::ended(&ctx.traces, object, &observed.facts.key, item, result, ctx.machine.time_of_day());
     }
 }
 

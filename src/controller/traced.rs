@@ -9,7 +9,7 @@ use crate::domain::condition::Standing;
 use crate::domain::ids::RequestKey;
 use crate::domain::job::Phase;
 use crate::domain::observed::Azure;
-use crate::domain::record::{Finished, Record, RunResult};
+use crate::domain::record::{Finished, RunResult};
 use crate::domain::request::{Decision, Effect};
 use crate::telemetry::{Attribute, Span, Trace, Traces};
 use async_trait::async_trait;
@@ -118,26 +118,17 @@ const fn effect(effect: &Effect) -> &'static str {
 }
 
 /// Tells the jobs of a request that has just ended, and the request as a whole.
-pub fn ended<K: VerbOf>(
-    traces: &Traces,
-    object: &K,
-    key: &RequestKey,
-    before: &Record,
-    after: &Record,
-    now: Timestamp,
-) {
-    let result = |record: &Record| record.consumed(key).and_then(|consumed| consumed.result.clone());
-    let (None, Some(result)) = (result(before), result(after)) else { return };
+pub fn ended<K: VerbOf>(traces: &Traces, object: &K, key: &RequestKey, item: &str, result: &RunResult, now: Timestamp) {
     let Some(trace) = traces.of(object.meta().uid.as_deref()) else { return };
     for step in &result.steps {
         job(&trace, step);
     }
     let created = object.creation_timestamp().map_or(now, |time| time.0);
-    let RunResult { end, reason, .. } = &result;
+    let RunResult { end, reason, .. } = result;
     let attributes: Vec<Attribute> = vec![
         ("k8s.namespace.name", key.namespace.clone().into()),
         ("asr.request", key.to_string().into()),
-        ("asr.item", after.item_name.clone().into()),
+        ("asr.item", item.to_owned().into()),
         ("asr.end", end.as_str().into()),
         ("asr.reason", reason.as_str().into()),
     ];

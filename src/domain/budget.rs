@@ -57,6 +57,9 @@ pub enum Kind {
     Write,
 }
 
+/// What ARM said is of interest for this long.
+const LATELY: Duration = Duration::from_secs(300);
+
 /// What the provider is taken to allow; 0 is without limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
@@ -84,10 +87,7 @@ impl Budget {
 
     /// How long a call must wait; zero when it may go.
     pub fn wait(&self, purpose: Purpose, kind: Kind, now: Duration) -> Duration {
-        let account = match kind {
-            Kind::Read => &self.reads,
-            Kind::Write => &self.writes,
-        };
+        let account = self.of(kind);
         let asked = account.held[purpose as usize].saturating_sub(now);
         let counted = match (purpose, kind) {
             // A figure that nobody confirms holds no decision up: only Azure's own word does.
@@ -95,6 +95,12 @@ impl Budget {
             _ => account.spent.wait(purpose, now),
         };
         asked.max(account.told.wait(purpose, now)).max(counted)
+    }
+
+    /// What ARM said was left, if it said so in the last few minutes: its buckets fill up again.
+    pub fn left(&self, kind: Kind, now: Duration) -> Option<u32> {
+        let (left, at) = self.of(kind).told.0?;
+        (now.saturating_sub(at) < LATELY).then_some(left)
     }
 
     /// So many calls were made.
@@ -114,6 +120,13 @@ impl Budget {
         let until = now.saturating_add(retry_after);
         for held in &mut self.account(kind).held[purpose as usize..] {
             *held = until.max(*held);
+        }
+    }
+
+    const fn of(&self, kind: Kind) -> &Account {
+        match kind {
+            Kind::Read => &self.reads,
+            Kind::Write => &self.writes,
         }
     }
 

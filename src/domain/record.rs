@@ -271,6 +271,12 @@ impl Record {
         self.consumed.iter().find(|c| &c.key == key)
     }
 
+    /// The end of `key`, where `before` did not have it yet.
+    pub fn ended_since(&self, before: &Self, key: &RequestKey) -> Option<&RunResult> {
+        let result = self.consumed(key)?.result.as_ref()?;
+        before.consumed(key).is_none_or(|consumed| consumed.result.is_none()).then_some(result)
+    }
+
     /// Whether `job` is that of a step that ended, of the holder or of a request that is over: nobody else's call made it.
     pub fn knows(&self, job: &JobId) -> bool {
         let over = self.consumed.iter().filter_map(|c| c.result.as_ref()).flat_map(|r| &r.steps);

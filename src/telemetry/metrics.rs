@@ -1,14 +1,16 @@
 //! What is counted. Every label has a closed set of values; no name, id or message is ever a label.
 
 use crate::domain::Reason;
+use jiff::SignedDuration;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
@@ -36,6 +38,44 @@ pub enum CallOutcome {
     Throttled,
     /// Not known.
     Unknown,
+}
+
+/// Who answers a call that leaves for Azure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Service {
+    /// ARM, and the providers behind it.
+    Arm,
+    /// Entra ID, or the metadata service of a managed identity.
+    Identity,
+}
+
+/// A status of HTTP, or that there was no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Code(Option<u16>);
+
+impl EncodeLabelValue for Code {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        match self.0 {
+            Some(status) => EncodeLabelValue::encode(&status, encoder),
+            None => EncodeLabelValue::encode(&"none", encoder),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabels {
+    service: Service,
+    code: Code,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LeftLabels {
+    calls: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    step: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -69,12 +109,6 @@ struct Census<L> {
     shown: Mutex<Vec<L>>,
 }
 
-impl<L: Clone + Debug + Eq + Hash> Default for Census<L> {
-    fn default() -> Self {
-        Self { family: Family::default(), shown: Mutex::default() }
-    }
-}
-
 impl<L: Clone + Debug + Eq + Hash> Census<L> {
     /// Shows these numbers and no others.
     fn replace(&self, counted: Vec<(L, i64)>) {
@@ -89,12 +123,27 @@ impl<L: Clone + Debug + Eq + Hash> Census<L> {
     }
 }
 
+/// What was lost or took how long, by step.
+type Achieved = Family<StepLabels, Histogram, fn() -> Histogram>;
+
+/// From a minute to three days.
+fn durations() -> Achieved {
+    const BOUNDS: [f64; 10] = [60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 14_400.0, 43_200.0, 86_400.0, 259_200.0];
+    Family::new_with_constructor(|| Histogram::new(BOUNDS))
+}
+
 /// The operator's counters.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     passes: Family<PassLabels, Counter>,
     calls: Family<CallLabels, Counter>,
+    answers: Family<AnswerLabels, Counter>,
+    left: Census<LeftLabels>,
+    rpo: Achieved,
+    rto: Achieved,
+    point_age: Gauge,
+    pending_commit: Gauge,
     transitions: Family<TransitionLabels, Counter>,
     vms: Census<VmLabels>,
     requests: Census<TransitionLabels>,
@@ -104,30 +153,77 @@ pub struct Metrics {
     lease: Gauge,
 }
 
+/// Registers a metric, and gives it.
+fn added<M: Metric + Clone>(to: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    to.register(name, help, metric.clone());
+    metric
+}
+
+/// Registers what is counted anew each time, and gives it.
+fn census<L>(to: &mut Registry, name: &str, help: &str) -> Census<L>
+where
+    L: Clone + Debug + Eq + Hash + EncodeLabelSet + Send + Sync + 'static,
+{
+    Census { family: added(to, name, help, Family::default()), shown: Mutex::default() }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("asr_operator");
-        let (passes, calls, transitions) = (Family::default(), Family::default(), Family::default());
-        let (vaults, replicas, owned, lease) = (Gauge::default(), Gauge::default(), Gauge::default(), Gauge::default());
-        registry.register("reconciles", "Reconcile passes by kind and outcome", passes.clone());
-        registry.register("mutating_calls", "Mutating Azure calls by step and outcome", calls.clone());
-        registry.register(
-            "transitions",
-            "Changes of an object's Ready reason by kind and new reason",
-            transitions.clone(),
-        );
-        let (vms, requests) = (Census::<VmLabels>::default(), Census::<TransitionLabels>::default());
-        registry.register("replicated_vms", "ReplicatedVms by condition and its status", vms.family.clone());
-        registry.register(
-            "open_requests",
-            "Requests that have not ended by kind and Ready reason",
-            requests.family.clone(),
-        );
-        registry.register("observed_vaults", "RecoveryVaults being read", vaults.clone());
-        registry.register("live_replicas", "Replicas that share the vaults, this one included", replicas.clone());
-        registry.register("owned_vaults", "Recovery Services vaults that this replica works on", owned.clone());
-        registry.register("lease_renewed", "1 while the others can see that this replica lives", lease.clone());
-        Self { registry, passes, calls, transitions, vms, requests, vaults, replicas, owned, lease }
+        let mut all = Registry::with_prefix("asr_operator");
+        let to = &mut all;
+        let gauge = Gauge::default;
+        Self {
+            passes: added(to, "reconciles", "Reconcile passes by kind and outcome", Family::default()),
+            calls: added(to, "mutating_calls", "Mutating Azure calls by step and outcome", Family::default()),
+            transitions: added(
+                to,
+                "transitions",
+                "Changes of an object's Ready reason by kind and new reason",
+                Family::default(),
+            ),
+            answers: added(
+                to,
+                "azure_answers",
+                "Answers to calls for Azure by service and HTTP status",
+                Family::default(),
+            ),
+            left: census(
+                to,
+                "azure_calls_left",
+                "Calls that Azure last said it leaves to the identity with the fewest",
+            ),
+            rpo: added(
+                to,
+                "achieved_rpo_seconds",
+                "Data lost by a step, from the recovery point used to the job's start",
+                durations(),
+            ),
+            rto: added(
+                to,
+                "achieved_rto_seconds",
+                "Time that a step took, from its call to its job's end",
+                durations(),
+            ),
+            point_age: added(
+                to,
+                "latest_recovery_point_age_seconds",
+                "Age of the latest recovery point of the protected VM where it is oldest",
+                gauge(),
+            ),
+            pending_commit: added(
+                to,
+                "pending_commit_seconds",
+                "How long the VM that waits longest has waited for its commit",
+                gauge(),
+            ),
+            vms: census(to, "replicated_vms", "ReplicatedVms by condition and its status"),
+            requests: census(to, "open_requests", "Requests that have not ended by kind and Ready reason"),
+            vaults: added(to, "observed_vaults", "RecoveryVaults being read", gauge()),
+            replicas: added(to, "live_replicas", "Replicas that share the vaults, this one included", gauge()),
+            owned: added(to, "owned_vaults", "Recovery Services vaults that this replica works on", gauge()),
+            lease: added(to, "lease_renewed", "1 while the others can see that this replica lives", gauge()),
+            registry: all,
+        }
     }
 }
 
@@ -140,6 +236,33 @@ impl Metrics {
     /// Counts a mutating call.
     pub fn call(&self, step: &'static str, outcome: CallOutcome) {
         self.calls.get_or_create(&CallLabels { step, outcome }).inc();
+    }
+
+    /// Counts an answer by its HTTP status, or that none came.
+    pub fn answer(&self, service: Service, status: Option<u16>) {
+        self.answers.get_or_create(&AnswerLabels { service, code: Code(status) }).inc();
+    }
+
+    /// Says how many calls of each kind Azure leaves to the identity with the fewest.
+    pub fn calls_left(&self, counted: BTreeMap<&'static str, u32>) {
+        let counted = counted.into_iter().map(|(calls, left)| (LeftLabels { calls }, i64::from(left)));
+        self.left.replace(counted.collect());
+    }
+
+    /// Counts what a step that ended has cost: data, and time.
+    pub fn achieved(&self, step: &'static str, rpo: Option<SignedDuration>, rto: Option<SignedDuration>) {
+        for (family, seen) in [(&self.rpo, rpo), (&self.rto, rto)] {
+            if let Some(seen) = seen {
+                family.get_or_create(&StepLabels { step }).observe(seen.as_secs_f64());
+            }
+        }
+    }
+
+    /// Says how old the latest recovery point is where it is oldest, and how long the longest commit has been due; in
+    /// seconds.
+    pub fn oldest(&self, point: i64, pending_commit: i64) {
+        self.point_age.set(point);
+        self.pending_commit.set(pending_commit);
     }
 
     /// Counts a change of an object's Ready reason.

@@ -5,7 +5,8 @@ use crate::harness::RunDir;
 use asr_operator::domain::Reason;
 use asr_operator::domain::condition::Truth;
 use asr_operator::domain::vm::SHOWN;
-use asr_operator::telemetry::{CallOutcome, Metrics, PassOutcome};
+use asr_operator::telemetry::{CallOutcome, Metrics, PassOutcome, Service};
+use jiff::SignedDuration;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,16 +26,24 @@ fn metrics() -> BTreeMap<String, BTreeSet<String>> {
     metrics.transition("ReplicatedVm", Reason::Ready);
     metrics.vms(BTreeMap::from([(("Protected", "True"), 1)]));
     metrics.open_requests(BTreeMap::from([(("FailoverRequest", Reason::ReadOnly), 1)]));
+    metrics.answer(Service::Arm, Some(429));
+    metrics.calls_left(BTreeMap::from([("Read", 100)]));
+    metrics.achieved("Failover", Some(SignedDuration::from_mins(4)), Some(SignedDuration::from_mins(9)));
     let text = metrics.text();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines
-        .map(|line| {
-            let (name, rest) = line.split_once(['{', ' ']).unwrap();
-            let labels = rest.split('}').next().filter(|_| line.contains('{')).unwrap_or_default();
-            let labels = labels.split(',').filter_map(|label| label.split_once('=')).map(|(key, _)| key.to_owned());
-            (name.to_owned(), labels.collect())
-        })
-        .collect()
+    let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in lines {
+        let (name, rest) = line.split_once(['{', ' ']).unwrap();
+        let labels = rest.split('}').next().filter(|_| line.contains('{')).unwrap_or_default();
+        let labels = labels.split(',').filter_map(|label| label.split_once('=')).map(|(key, _)| key.to_owned());
+        all.entry(one(name).to_owned()).or_default().extend(labels);
+    }
+    all
+}
+
+/// A histogram is one metric under three names.
+fn one(name: &str) -> &str {
+    ["_bucket", "_sum", "_count"].into_iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name)
 }
 
 /// The expressions of alerts and panels.
@@ -54,13 +63,13 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn they_name_only_metrics_and_labels_that_exist() {
     let metrics = metrics();
-    assert_eq!(metrics.len(), 9, "{metrics:?}");
+    assert_eq!(metrics.len(), 15, "{metrics:?}");
     let labels: BTreeSet<&str> = metrics.values().flatten().map(String::as_str).chain(SCRAPED).collect();
     let mut named = BTreeSet::new();
     for expression in expressions() {
         for word in words(&expression).filter(|word| word.starts_with("asr_")) {
-            assert!(metrics.contains_key(word), "{word} is no metric: {expression}");
-            named.insert(word.to_owned());
+            assert!(metrics.contains_key(one(word)), "{word} is no metric: {expression}");
+            named.insert(one(word).to_owned());
         }
         for by in expression.split(" by (").skip(1) {
             for label in words(by.split(')').next().unwrap()) {
@@ -86,6 +95,7 @@ fn values_exist(label: &str, values: &str, expression: &str) {
             "outcome" => outcomes.contains(&value),
             "condition" => SHOWN.iter().any(|condition| condition.as_str() == value),
             "status" => [Truth::True, Truth::False, Truth::Unknown].iter().any(|truth| truth.as_str() == value),
+            "code" => value == "none" || value.parse().is_ok_and(|code: u16| (100..600).contains(&code)),
             _ => false,
         };
         assert!(there, "{label} is never {value}: {expression}");

@@ -110,9 +110,14 @@ impl Operator {
         read(&self.health, path).await
     }
 
+    /// Its metrics.
+    pub async fn scrape(&self) -> std::result::Result<String, String> {
+        read(&self.metrics, "/metrics").await
+    }
+
     /// The value of one of its gauges.
     pub async fn gauge(&self, name: &str) -> std::result::Result<u32, String> {
-        let text = read(&self.metrics, "/metrics").await?;
+        let text = self.scrape().await?;
         let line = text.lines().find_map(|line| line.strip_prefix(&format!("asr_operator_{name} ")));
         line.and_then(|value| value.parse().ok()).ok_or(text)
     }

@@ -14,6 +14,7 @@ mod budgets;
 mod canary;
 mod change_point;
 mod contention;
+mod counted;
 mod crash;
 mod decisions;
 mod deletion;

@@ -41,6 +41,16 @@ fn the_fewer_calls_arm_has_left_the_more_wait_and_a_verb_never() {
 }
 
 #[test]
+fn what_arm_said_is_told_until_it_is_old() {
+    let mut budget = Budget::new(NO_LIMIT);
+    assert_eq!(budget.left(Kind::Read, seconds(100)), None);
+    budget.told(Kind::Read, 17, seconds(100));
+    assert_eq!(budget.left(Kind::Read, seconds(399)), Some(17));
+    assert_eq!(budget.left(Kind::Write, seconds(399)), None);
+    assert_eq!(budget.left(Kind::Read, seconds(400)), None);
+}
+
+#[test]
 fn azures_own_word_holds_the_refused_and_those_behind_it_for_exactly_as_long() {
     let mut budget = Budget::new(NO_LIMIT);
     budget.refused(Purpose::Verb, Kind::Write, seconds(17), seconds(100));
