@@ -1,6 +1,6 @@
 //! The node itself: it ends with the process that started it, however that ends, and leaves the machine as it was.
 
-use crate::harness::{RunDir, eventually, is_alive};
+use crate::harness::{Binaries, RunDir, eventually, is_alive, node_programs, say};
 use crate::node::{Node, first_process, groups};
 use crate::stage::{DEADLINE, runtime};
 use std::process::{Command, Stdio};
@@ -9,6 +9,19 @@ use std::process::{Command, Stdio};
 const VICTIM: &str = "ASR_TEST_VICTIM_NODE";
 /// What the kubelet would set for the whole machine.
 const SETTINGS: [&str; 4] = ["vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"];
+
+/// What takes minutes the first time, so that it can be done ahead.
+#[test]
+#[ignore = "builds a node's programs; .ci/run does it beside other steps"]
+fn the_programs_of_a_node_are_built() {
+    Binaries::locate_or_build(say).unwrap();
+    let folder = node_programs(say).unwrap();
+    for name in ["kubelet", "kube-proxy", "kube-scheduler", "containerd"] {
+        let output = Command::new(folder.join(name)).arg("--version").output().unwrap();
+        assert!(output.status.success() && !output.stdout.is_empty(), "{name}: {output:?}");
+        println!("{}", String::from_utf8_lossy(&output.stdout).trim());
+    }
+}
 
 /// Not a test of its own: the process that the next one kills.
 #[test]
