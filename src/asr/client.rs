@@ -167,7 +167,9 @@ impl AsrClient {
     /// # Errors
     /// See [`ReadError`].
     pub async fn jobs(&self, vault: &VaultId) -> Result<Answer<Vec<Job>>, ReadError> {
-        self.all(&format!("{vault}/replicationJobs")).await
+        let Listed { elements, date } =
+            self.list(&format!("{vault}/replicationJobs"), self.0.endpoint.api_version()).await?;
+        Ok(Answer { body: model::jobs(elements), date, undecodable: 0 })
     }
 
     /// One job with its tasks and errors. A recovery plan's job may come back under another id (recorded:

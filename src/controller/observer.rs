@@ -40,6 +40,7 @@ pub async fn run(ctx: Context, handle: Arc<VaultHandle>, poll: Poll) {
             ctx.metrics.vaults(ctx.vaults.len());
             return;
         }
+        handle.copies_only(|key| ctx.stores.request(key).is_some());
         let now = Instant::now();
         if now >= items_due {
             let wait = items(&ctx, &handle, poll, &mut failures).await;

@@ -50,7 +50,7 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
     let mut facts = facts(ctx, &object, vault.as_ref(), handle.as_deref());
     facts.gone = gone(&facts, &object, handle.as_deref()).await;
     let (record, made) = record(ctx, &facts, handle.as_deref()).await?;
-    facts.unknown_outcome = record.as_ref().and_then(|record| unknown_outcome(record, facts.now));
+    facts.unknown_outcome = record.as_ref().and_then(|record| unknown_outcome(record, namespace, facts.now));
     facts.last_rto = record.as_ref().and_then(|r| last_step(r, Step::Failover)).and_then(|(_, step)| step.achieved_rto);
     let view = view(&facts);
     let points = match (&view.item, &handle) {
@@ -59,9 +59,9 @@ pub async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Result<Nex
     };
     let extras = VmExtras {
         points,
-        active_request: record.as_ref().and_then(active),
-        last_failover: record.as_ref().and_then(|r| last_operation(r, Step::Failover)),
-        last_reprotect: record.as_ref().and_then(|r| last_operation(r, Step::Reprotect)),
+        active_request: record.as_ref().and_then(|r| active(r, namespace)),
+        last_failover: record.as_ref().and_then(|r| last_operation(r, Step::Failover, namespace)),
+        last_reprotect: record.as_ref().and_then(|r| last_operation(r, Step::Reprotect, namespace)),
     };
     let old = object.status.as_ref();
     let status = vm_status(&view, extras, old, object.metadata.generation, ctx.machine.time_of_day());
@@ -229,12 +229,17 @@ async fn record(
     Ok((Some(record), true))
 }
 
-fn active(record: &Record) -> Option<RequestRef> {
-    record.holder.as_ref().map(|key| RequestRef { kind: key.kind.as_str().into(), name: key.name.clone() })
+fn active(record: &Record, namespace: &str) -> Option<RequestRef> {
+    reference(record.holder.as_ref()?, namespace)
+}
+
+/// A request as an object of its namespace refers to it; nobody else does.
+fn reference(key: &RequestKey, namespace: &str) -> Option<RequestRef> {
+    (key.namespace == namespace).then(|| RequestRef { kind: key.kind.as_str().into(), name: key.name.clone() })
 }
 
 /// A call that may have been executed and that nobody has explained.
-fn unknown_outcome(record: &Record, now: Option<Timestamp>) -> Option<String> {
+fn unknown_outcome(record: &Record, namespace: &str, now: Option<Timestamp>) -> Option<String> {
     let (key, intent) = record.holder.as_ref().zip(record.intent.as_ref())?;
     let old = now.zip(intent.t0).is_some_and(|(now, t0)| now.duration_since(t0) > LOST);
     let unknown = match intent.outcome {
@@ -244,8 +249,9 @@ fn unknown_outcome(record: &Record, now: Option<Timestamp>) -> Option<String> {
     };
     unknown.then(|| {
         format!(
-            "Whether Azure executed the {} of {key} (client request id {}) is not known. Look at the vault's jobs in the portal; the request's own condition says more. A RequestDecision that names the id says what became of it.",
+            "Whether Azure executed the {} of {} (client request id {}) is not known. Look at the vault's jobs in the portal; the request's own condition says more. A RequestDecision that names the id says what became of it.",
             crate::domain::verb::row(intent.step).noun,
+            key.told_in(namespace),
             intent.client_request_id
         )
     })
@@ -258,10 +264,10 @@ fn last_step(record: &Record, wanted: Step) -> Option<(&RequestKey, &Finished)> 
     steps.filter(|(_, s)| s.step == wanted).max_by_key(|(_, s)| s.started)
 }
 
-fn last_operation(record: &Record, wanted: Step) -> Option<LastOperation> {
+fn last_operation(record: &Record, wanted: Step, namespace: &str) -> Option<LastOperation> {
     let (key, step) = last_step(record, wanted)?;
     Some(LastOperation {
-        request: Some(RequestRef { kind: key.kind.as_str().into(), name: key.name.clone() }),
+        request: reference(key, namespace),
         job_id: step.job.as_ref().map(ToString::to_string),
         state: Some(step.phase.as_str().into()),
         recovery_point: step.point.as_ref().map(super::convert::record::point_object),

@@ -4,6 +4,7 @@
 
 mod azure;
 
+use super::clock::SEND_WINDOW;
 use super::context::Context;
 use super::convert::request::{VerbOf, request_from};
 use super::convert::status::{claimed_item_id, request_status};
@@ -22,7 +23,7 @@ use crate::domain::ids::{ItemKey, RequestKey};
 use crate::domain::item::{Item, Obstacle};
 use crate::domain::observed::{Adoption, Azure, Claim, Facts, Reading, Request, Vm};
 use crate::domain::record::{Record, RunResult};
-use crate::domain::request::{Decision, Effect, InLine, Next, Stage, decide, first_in_line, stage};
+use crate::domain::request::{Decision, Effect, InLine, Next, Stage, decide, first_in_line, stage, too_slow};
 use kube::api::Api;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,13 +122,20 @@ async fn decide_and_act<K: VerbOf>(ctx: &Context, mut observed: Observed<K>) -> 
     observed.facts.decisions = said?;
     if let Some((object, vm)) = again? {
         observed.facts.seen_again(object.as_ref().and_then(|object| request_from(object, &key).ok()), vm);
-        observed.object = object;
+        // What is shown goes over the version that was seen before the record: it is of the same moment.
+        observed.object = observed.object.filter(|_| object.is_some());
     }
     if !observed.facts.decisions.is_empty() {
         azure = azure::observe(ctx, &observed.facts, observed.handle.as_deref()).await;
     }
     let read = ctx.machine.since(began);
-    let decision = decide(&observed.facts, &azure);
+    let decision = match decide(&observed.facts, &azure) {
+        Decision { effect: Effect::Send(..), .. } if read > SEND_WINDOW => {
+            tracing::warn!(request = %key, seconds = read.as_secs(), "what a call is decided by took too long to read; nothing is sent");
+            too_slow(&observed.facts, read)
+        }
+        decision => decision,
+    };
     if let Some(handle) = &observed.handle {
         let claim = observed.facts.claim.as_ref().filter(|_| decision.next == Next::OnItemNews);
         handle.copies(&key, claim.map(|claim| claim.item_name.as_str()));
@@ -237,7 +245,10 @@ async fn vm(ctx: &Context, namespace: &str, name: Option<&str>) -> Result<Target
 fn handle(ctx: &Context, facts: &Facts, vm: Option<&NamedVm>) -> Option<Arc<VaultHandle>> {
     if let Stage::Verify(_) | Stage::Claim(_) = stage(facts) {
         let vault = vm?.vault.clone()?;
-        return ctx.vaults.get(&(facts.key.namespace.clone(), vault));
+        let handle = ctx.vaults.get(&(facts.key.namespace.clone(), vault))?;
+        // The RecoveryVault may have been made anew, for another vault, since the VM was resolved by it.
+        let same_vault = facts.vm.as_ref().is_ok_and(|vm| vm.vault_id == handle.vault.to_string());
+        return Some(handle).filter(|_| same_vault);
     }
     facts.record.as_ref().and_then(|record| ctx.vaults.of_vault(&record.vault_id, &facts.key.namespace))
 }

@@ -288,6 +288,8 @@ impl VaultHandle {
     fn remember_jobs(&self, jobs: &[Job]) {
         let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         snapshot.jobs = jobs.iter().map(|job| (job.id.clone(), job.clone())).collect();
+        // What Azure no longer lists is asked for by its id, where anybody still wants it.
+        locked(&self.details).retain(|id, _| snapshot.jobs.contains_key(id) || locked(&self.followed).contains_key(id));
     }
 
     /// Reads a job with all its detail. A stub is not remembered.
@@ -333,6 +335,11 @@ impl VaultHandle {
         if was.is_some() != item.is_some() {
             self.follow_changed.notify_one();
         }
+    }
+
+    /// Forgets those that are no longer there.
+    pub fn copies_only(&self, is_there: impl Fn(&RequestKey) -> bool) {
+        locked(&self.copies).retain(|key, _| is_there(key));
     }
 
     /// Whether any request waits for that.

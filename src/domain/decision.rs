@@ -71,6 +71,12 @@ pub fn release<'a>(decisions: &'a [PersonDecision], intent: &Intent) -> Option<&
     decisions.iter().filter(|d| d.is_about(intent)).min_by_key(|d| (d.at, d.name.clone()))
 }
 
+/// The decision on the outcome of this call that says something else than that it is `job`, if there is one.
+pub fn otherwise<'a>(decisions: &'a [PersonDecision], intent: &Intent, job: &JobId) -> Option<&'a PersonDecision> {
+    let other = |d: &&PersonDecision| !matches!(&d.word, Word::Happened { job: named, .. } if named == job);
+    decisions.iter().filter(|d| d.is_about(intent)).filter(other).min_by_key(|d| (d.at, d.name.clone()))
+}
+
 /// The end of a request that a person took back.
 pub fn cancelled(decision: &PersonDecision) -> (End, Obstacle) {
     let text = format!("The request was taken back before its call; nothing was sent. {}", decision.told());
@@ -95,9 +101,8 @@ fn effect(decision: &PersonDecision, key: &RequestKey, record: Option<&Record>) 
     };
     match &decision.word {
         Word::Cancel => cancel_effect(key, record),
-        Word::Happened { client_request_id, .. } | Word::DidNotHappen { client_request_id } => {
-            release_effect(client_request_id, key, record)
-        }
+        Word::Happened { client_request_id, job } => release_effect(client_request_id, Some(job), key, record),
+        Word::DidNotHappen { client_request_id } => release_effect(client_request_id, None, key, record),
     }
 }
 
@@ -128,11 +133,11 @@ pub fn never_left(record: &Record) -> bool {
     record.finished.is_empty() && came_to_nothing
 }
 
-fn release_effect(id: &str, key: &RequestKey, record: &Record) -> (Standing, Reason, String) {
+fn release_effect(id: &str, said: Option<&JobId>, key: &RequestKey, record: &Record) -> (Standing, Reason, String) {
     let own = record.held_by(key);
     let open = record.intent.as_ref().filter(|i| own && same(&i.client_request_id, id));
     match open.map(|i| (i, &i.outcome)) {
-        Some((intent, None | Some(Outcome::Unknown { .. }))) => {
+        Some((intent, None | Some(Outcome::Unknown { .. } | Outcome::Absent { .. }))) => {
             let noun = verb::row(intent.step).noun;
             (
                 Standing::Reconciling,
@@ -140,8 +145,14 @@ fn release_effect(id: &str, key: &RequestKey, record: &Record) -> (Standing, Rea
                 format!("The outcome of the {noun} of {key} is being set as said."),
             )
         }
-        Some((_, Some(Outcome::Accepted { job }))) => {
+        Some((_, Some(Outcome::Accepted { job }))) if said == Some(job) => {
             (Standing::Ready, Reason::OutcomeDecided, format!("Job {job} is followed as the call of {key}."))
+        }
+        Some((_, Some(Outcome::Accepted { job }))) => {
+            let text = format!(
+                "Job {job} is followed as the call of {key}. Something else is believed only where that job is shown not to be it, is gone, or ended in an unknown way."
+            );
+            (Standing::Reconciling, Reason::Pending, text)
         }
         _ if record.consumed(key).is_some_and(|c| c.result.is_some()) => {
             (Standing::Ready, Reason::OutcomeDecided, format!("{key} has ended, and its VM is free."))
@@ -224,12 +235,19 @@ mod tests {
         let table = [
             ("id-1", held(None), (Standing::Reconciling, Reason::Pending)),
             ("id-2", held(None), (Standing::Stalled, Reason::NothingToDecide)),
-            ("id-1", held(accepted), (Standing::Ready, Reason::OutcomeDecided)),
+            ("id-1", held(accepted.clone()), (Standing::Reconciling, Reason::Pending)),
+            ("id-1", held(Some(Outcome::Absent { detail: String::new() })), (Standing::Reconciling, Reason::Pending)),
             ("id-1", ended(End::Failed), (Standing::Ready, Reason::OutcomeDecided)),
             ("id-1", Record::empty("v", "i"), (Standing::Stalled, Reason::NothingToDecide)),
         ];
         for (id, record, want) in table {
             assert_eq!(shown(about(id), Some(&record)), want, "{id} {record:?}");
+        }
+        let happened = |job: &str| Word::Happened { client_request_id: "id-1".into(), job: JobId(job.into()) };
+        for (job, want) in
+            [("j", (Standing::Ready, Reason::OutcomeDecided)), ("k", (Standing::Reconciling, Reason::Pending))]
+        {
+            assert_eq!(shown(happened(job), Some(&held(accepted.clone()))), want, "{job}");
         }
     }
 }

@@ -59,6 +59,14 @@ impl RequestKey {
         let text = format!("{}/{}/{}", self.kind.as_str(), self.namespace, self.name);
         format!("request-{}", &hex_sha256(text.as_bytes())[..40])
     }
+
+    /// The request in words for somebody in `namespace`: one of another namespace is not named there.
+    pub fn told_in(&self, namespace: &str) -> String {
+        if self.namespace == namespace {
+            return self.to_string();
+        }
+        format!("a {} of another namespace", self.kind.as_str())
+    }
 }
 
 impl std::fmt::Display for RequestKey {

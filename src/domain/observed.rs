@@ -185,7 +185,7 @@ impl Facts {
     pub fn seen_again(&mut self, request: Option<Request>, vm: Result<Vm, Obstacle>) {
         self.request = request;
         match (&mut self.vm, vm) {
-            (Ok(first), Ok(now)) if first.uid == now.uid => {
+            (Ok(first), Ok(now)) if first.uid == now.uid && first.vault_id == now.vault_id => {
                 first.suspended = now.suspended;
                 first.nobody_acts = now.nobody_acts;
             }
@@ -205,8 +205,10 @@ pub struct Azure {
     pub points: Option<Reading<Vec<Point>>>,
     /// The vault's jobs, by a list begun in this pass; candidates with their detail.
     pub jobs: Option<Reading<Vec<Job>>>,
-    /// The followed job; while an outcome is not known, the job that a person names.
+    /// The followed job.
     pub job: Option<Reading<Job>>,
+    /// The job that a person names for a call whose outcome is not known, or whose job leads nowhere.
+    pub named: Option<Reading<Job>>,
     /// What the verb asked to be read around the item.
     pub around: Option<Around>,
     /// How long this process has known the open intent.

@@ -143,7 +143,7 @@ pub fn judge_latest(choice: &PointChoice, lag: Option<(u64, Timestamp)>, now: Ti
         return Ok(());
     };
     let loss = lag.map(|(seconds, at)| {
-        now.duration_since(at) + SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX / 4))
+        now.duration_since(at).saturating_add(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)))
     });
     match loss {
         Some(loss) if loss <= limit => Ok(()),
@@ -268,6 +268,8 @@ mod tests {
         assert!(judge_latest(&choice, Some((60, at("2026-06-01T08:15:00Z"))), now).is_ok());
         assert!(judge_latest(&choice, Some((600, at("2026-06-01T08:15:00Z"))), now).is_err());
         assert!(judge_latest(&choice, None, now).is_err());
+        assert!(judge_latest(&choice, Some((u64::MAX, at("2026-06-01T08:15:00Z"))), now).is_err());
+        assert!(judge_latest(&choice, Some((i64::MAX as u64, at("2026-06-01T08:15:00Z"))), now).is_err());
         assert!(judge_latest(&PointChoice::LATEST, None, now).is_ok());
     }
 }

@@ -305,6 +305,15 @@ impl Record {
         next
     }
 
+    /// The record with the job that the open intent's call became by a person's word, whatever was taken for it before.
+    pub fn with_job(&self, job: JobId) -> Record {
+        let mut next = self.clone();
+        if let Some(intent) = &mut next.intent {
+            intent.outcome = Some(Outcome::Accepted { job });
+        }
+        next
+    }
+
     /// The record after a step, with more of the same request to come.
     pub fn after_step(&self, done: Finished) -> Record {
         let mut next = self.clone();

@@ -20,6 +20,7 @@ mod shown;
 mod stage;
 mod verify;
 
+pub(super) use follow::own_item;
 pub use shown::Run;
 pub use stage::{Stage, first_step, stage};
 pub use verify::look_back_since;
@@ -96,12 +97,27 @@ fn decide_stage(facts: &Facts, stage: Stage, azure: &Azure) -> Decision {
         Stage::Follow(job) => follow::decide(facts, azure, &job),
         Stage::Resolve => resolve::decide(facts, azure),
         Stage::Withdraw => {
+            if let Some(waits) = verify::may_be_listed_yet(facts, azure) {
+                return waits;
+            }
             let gone = Obstacle::new(Reason::Withdrawn, "The request's object is gone; nothing was sent.");
             let effect = facts.record.as_ref().map_or(Effect::None, |r| Effect::Write(r.withdraw(&facts.key)));
             Decision { effect, ..wait(facts, &gone, Next::OnChange) }
         }
     }
 }
+
+/// What is shown in place of a call whose grounds took so long to read that they are too old to make it on.
+pub fn too_slow(facts: &Facts, took: Duration) -> Decision {
+    let text = format!(
+        "It took {} s to read what this call is decided by, and no call is made on what is older than 10 s. Nothing was sent; it is tried again. Look at the RecoveryVault's conditions, and whether Azure or this cluster's API server is slow.",
+        took.as_secs()
+    );
+    wait(facts, &Obstacle::new(Reason::VaultUnreachable, text), Next::After(TRIED_AGAIN))
+}
+
+/// How long until a call that could not be decided in time is tried again.
+const TRIED_AGAIN: Duration = Duration::from_secs(10);
 
 /// The end of a request whose validUntil passed while something else kept it waiting. A record in quarantine says nothing yet
 /// of what was sent before it was made, and after that the vault's jobs must show that nothing was.

@@ -5,14 +5,15 @@
 
 use super::Reason;
 use super::condition::Standing;
-use super::decision::{Word, release};
+use super::decision::{PersonDecision, Word, release};
 use super::ids::{MAX_ATTEMPTS, Step, same};
 use super::item::Obstacle;
 use super::job::{Job, JobId};
 use super::observed::{Adoption, Azure, Facts, Reading};
 use super::record::{End, Intent, Outcome, Record};
-use super::request::{Decision, Effect, Next};
+use super::request::{Decision, Effect, Next, own_item};
 use super::verb;
+use jiff::SignedDuration;
 use std::time::Duration;
 
 /// From the intent's write until a call that was made must be visible: 10 s to send, 20 to deliver, 60 of ARM, 90 of margin.
@@ -31,19 +32,25 @@ pub fn decide(facts: &Facts, azure: &Azure) -> Decision {
     let jobs = azure.jobs.as_ref().and_then(Reading::known);
     match jobs.and_then(|jobs| own_job(jobs, intent)) {
         Some(job) => adopt(facts, record, job),
-        None if release(&facts.decisions, intent).is_some() => decided(facts, azure, record, intent),
-        None => unknown(facts, azure, intent, jobs.map(Vec::as_slice)),
+        None => match release(&facts.decisions, intent) {
+            Some(decision) => decided(facts, azure, record, intent, decision),
+            None => unknown(facts, azure, intent, jobs.map(Vec::as_slice)),
+        },
     }
 }
 
 /// A person said what became of the call.
-fn decided(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent) -> Decision {
-    let Some(decision) = release(&facts.decisions, intent) else {
-        return unknown(facts, azure, intent, None);
-    };
+pub(super) fn decided(
+    facts: &Facts,
+    azure: &Azure,
+    record: &Record,
+    intent: &Intent,
+    decision: &PersonDecision,
+) -> Decision {
     let noun = verb::row(intent.step).noun;
     let Word::Happened { job, .. } = &decision.word else {
-        if azure.since_intent < ABSENT_AFTER {
+        let open = matches!(intent.outcome, None | Some(Outcome::Unknown { .. }));
+        if open && azure.since_intent < ABSENT_AFTER {
             return unknown(facts, azure, intent, azure.jobs.as_ref().and_then(Reading::known).map(Vec::as_slice));
         }
         let text = format!(
@@ -54,23 +61,30 @@ fn decided(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent) -> De
         let obstacle = Obstacle::new(Reason::OutcomeDecided, text);
         return super::request::conclude(facts, azure, End::Failed, obstacle, None);
     };
-    let scenario = verb::row(intent.step).scenario;
-    let fits = |found: &&Job| found.scenario.as_ref().is_some_and(|s| same(s, scenario));
-    if azure.job.as_ref().and_then(Reading::known).filter(fits).is_some() {
+    let named = azure.named.as_ref().and_then(Reading::known);
+    if named.is_some_and(|found| may_have_become(facts, azure, record, intent, found)) {
         let text = format!("By a person's word job {job} is the {noun}, and is followed. {}", decision.told());
         let obstacle = Obstacle::new(Reason::Resolving, text);
         let shown = super::request::show(facts, Standing::Reconciling, &obstacle, None, Next::Now);
-        return Decision {
-            effect: Effect::Write(record.with_outcome(Outcome::Accepted { job: job.clone() })),
-            ..shown
-        };
+        return Decision { effect: Effect::Write(record.with_job(job.clone())), ..shown };
     }
     let text = format!(
-        "RequestDecision {} names job {job}, which Azure does not show as a {noun}. Look at the vault's jobs in the portal, and create another RequestDecision that names the right one.",
+        "RequestDecision {} names job {job}, which Azure does not show as a {noun} of this VM that began since the call. Look at the vault's jobs in the portal, and create another RequestDecision that names the right one, after this one is deleted.",
         decision.name
     );
     let obstacle = Obstacle::new(Reason::OutcomeUnknown, text);
     super::request::show(facts, Standing::Stalled, &obstacle, None, Next::After(AGAIN))
+}
+
+/// How much earlier than the call, by Azure's own times, its job may seem to have begun.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whether the job is of this verb and VM, and began since the call: a person may have read the wrong line.
+fn may_have_become(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &Job) -> bool {
+    let says = |field: &Option<String>, want: &str| field.as_ref().is_some_and(|have| same(have, want));
+    let of_this_vm = own_item(facts, azure, record).is_some_and(|item| says(&job.target, &item.friendly_name));
+    let since = intent.t0.is_none_or(|t0| job.started.is_some_and(|start| t0.duration_since(start) <= CLOCKS));
+    says(&job.scenario, verb::row(intent.step).scenario) && of_this_vm && since
 }
 
 fn own_job<'a>(jobs: &'a [Job], intent: &Intent) -> Option<&'a Job> {

@@ -79,7 +79,8 @@ pub fn resolve(facts: &VmFacts) -> Result<(&Item, Side), Obstacle> {
         Err(obstacle) => return Err(obstacle.clone()),
         Ok(Reading::Unreadable(u)) => return Err(u.obstacle.clone()),
         Ok(Reading::Absent) => {
-            return Err(Obstacle::new(Reason::Pending, "The vault has not been listed yet."));
+            let why = facts.suspended.as_ref().map(|why| Obstacle::new(Reason::Suspended, why));
+            return Err(why.unwrap_or_else(|| Obstacle::new(Reason::Pending, "The vault has not been listed yet.")));
         }
         Ok(Reading::Known(items)) => items,
     };

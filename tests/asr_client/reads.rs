@@ -173,6 +173,18 @@ async fn a_list_is_all_of_its_pages_and_counts_what_it_lost() {
 }
 
 #[tokio::test]
+async fn a_job_that_is_odd_is_still_in_the_list() {
+    let rig = rig(|_, _| {
+        let odd = json!({"scenarioName": "UnplannedFailover", "targetObjectName": "app01", "state": 7, "errors": {"a": 1}});
+        said(&json!({"value": [{"id": "/x", "name": "72b6d1a9-0000-4000-8000-000000000001", "properties": odd}, {"name": 7}]}))
+    })
+    .await;
+    let list = rig.client.jobs(&vault()).await.unwrap();
+    let scenarios: Vec<_> = list.body.iter().map(|job| job.scenario_name.as_deref()).collect();
+    assert_eq!(scenarios, [Some("UnplannedFailover"), None]);
+}
+
+#[tokio::test]
 async fn pages_that_never_end_are_an_error_and_no_list() {
     let in_a_circle = rig(|request, _| said(&json!({"value": [], "nextLink": next_page(request, "again")}))).await;
     let error = in_a_circle.client.items(&vault()).await.unwrap_err();

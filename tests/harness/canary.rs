@@ -8,8 +8,16 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// What the simulator puts into every token and signature, the seed's secret, and how a ServiceAccount's token begins.
-pub const CANARIES: [&str; 4] = ["TOKCANARY", "SIGCANARY", "demo-only-client-secret", "eyJhbGciOi"];
+/// What the simulator puts into every token and signature, the secrets of the tests' seeds, and how a ServiceAccount's token begins.
+pub const CANARIES: [&str; 7] = [
+    "TOKCANARY",
+    "SIGCANARY",
+    "demo-only-client-secret",
+    "a-secret-to-act",
+    "an-old-one",
+    "the-neighbours",
+    "eyJhbGciOi",
+];
 
 /// Those that nobody but the operator could have brought into the cluster.
 const AZURES: [&str; 2] = ["TOKCANARY", "SIGCANARY"];

@@ -15,7 +15,7 @@ use rustix::process::{Pid, kill_process, test_kill_process};
 
 pub use rustix::process::Signal;
 
-use super::{Failure, Result};
+use super::{Failure, Result, canary};
 
 /// Says the program's id on its standard output, then waits for its end; the watcher's `read` ends when the starter does.
 /// `$1` is the log, `$2` a folder that is of no use without the program, or empty.
@@ -36,6 +36,8 @@ kill -KILL "$watcher"
 exit "$status"
 "#;
 
+/// What the operator is called by whoever starts it.
+const OPERATOR: &str = "asr-operator";
 const POLL: Duration = Duration::from_millis(20);
 const LOG_TAIL_LINES: usize = 40;
 
@@ -246,8 +248,12 @@ impl Supervised {
 }
 
 impl Drop for Supervised {
+    /// Whatever a test was about, nothing that an operator logged holds a secret.
     fn drop(&mut self) {
         self.kill();
+        if self.name == OPERATOR && !std::thread::panicking() {
+            assert_eq!(canary::leaks(&self.log()), [""; 0], "{} holds a secret", self.log.display());
+        }
     }
 }
 

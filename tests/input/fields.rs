@@ -2,6 +2,7 @@
 //! refused with a message; each object that was taken is reported on; and a good object is served afterwards.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::Duration;
 
 use asr_operator::api::all_crds;
@@ -168,7 +169,14 @@ async fn every_odd_field_is_taken_or_refused_and_stops_nobody() {
         }
     }
     for (kind, count) in &counts {
-        println!("{kind}: {} fields, {} values taken, {} refused", count.fields, count.accepted, count.refused);
+        writeln!(
+            std::io::stderr(),
+            "{kind}: {} fields, {} values taken, {} refused",
+            count.fields,
+            count.accepted,
+            count.refused
+        )
+        .ok();
         assert!(count.accepted > 0 && count.refused > count.accepted, "{kind}: {count:?}");
     }
     assert!(unseen.is_empty(), "taken by the API server, not by the operator:\n{}", unseen.join("\n"));
@@ -179,7 +187,7 @@ async fn every_odd_field_is_taken_or_refused_and_stops_nobody() {
     }
     let log = world.operator.log();
     assert!(!log.contains("panicked"), "{log}");
-    println!("{objects} objects in one namespace, each with a status");
+    writeln!(std::io::stderr(), "{objects} objects in one namespace, each with a status").ok();
 }
 
 /// Every field of a status by odd values, tried without being kept.
@@ -236,10 +244,14 @@ async fn every_odd_field_of_a_status_that_is_taken_can_be_read() {
         let object: DynamicObject = serde_json::from_value(bare(kind)).unwrap();
         api(&client, &namespace, kind).create(&PostParams::default(), &object).await.unwrap();
         let (count, wrong) = of_status(&client, &namespace, kind).await;
-        println!(
+        writeln!(
+            std::io::stderr(),
             "{kind}: {} fields of status, {} values taken, {} refused",
-            count.fields, count.accepted, count.refused
-        );
+            count.fields,
+            count.accepted,
+            count.refused
+        )
+        .ok();
         assert!(count.accepted > 0 && count.refused > 0, "{kind}: {count:?}");
         unseen.extend(wrong);
     }

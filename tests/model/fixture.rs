@@ -324,11 +324,14 @@ pub fn azure(facts: &code::Facts, code: &code::Azure) -> Azure {
     let bits = |n: usize| code.jobs >> (9 * n) & 511;
     let jobs: Vec<Job> = (0..JOBS).filter_map(|n| job(facts.asked, which, n, bits(n))).collect();
     let point = |n: u8| Point { id: format!("/points/p{n}"), time: at(BEFORE), kind: PointKind::CrashConsistent };
+    let named = |job: &&Job| code.named > 0 && job_number(&job.id) == code.named - 1;
+    let named = jobs.iter().find(named).cloned().map(Reading::Known);
     Azure {
         now,
         item: Some(Reading::Known(item(code.item))),
         points: Some(Reading::Known((0..3).map(point).collect())),
-        job: jobs.iter().find(|j| code.named > 0 && job_number(&j.id) == code.named - 1).cloned().map(Reading::Known),
+        job: named.clone(),
+        named,
         jobs: Some(Reading::Known(jobs)),
         around: Some(around()),
         since_intent: if code.waited { Duration::from_secs(180) } else { Duration::ZERO },

@@ -3,6 +3,7 @@
 use super::run::{self, Row};
 use super::switch::{GUARDS, without};
 use super::world::{Asked, Faults, I1, I2, I4, I5, I8, I9, I15, I16, TARGET, THIRD, Times, UNTRUE, World, names};
+use std::io::Write;
 
 /// A removal, the world that needs the guard, and the invariant that breaks.
 struct Removal {
@@ -109,11 +110,13 @@ fn every_guard_is_needed_or_covered_by_one_that_is_named() {
         }
     }
     let caught = GUARDS.iter().filter(|g| alone(g.0)).count();
-    println!(
+    writeln!(
+        std::io::stderr(),
         "{} guards: {caught} removed and caught, {} caught once what covers them is removed too",
         GUARDS.len(),
         GUARDS.len() - caught
-    );
-    println!("{} removals, {states} states", all.len());
+    )
+    .ok();
+    writeln!(std::io::stderr(), "{} removals, {states} states", all.len()).ok();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -6,6 +6,7 @@ use super::run::{self, Row};
 use super::switch::Guards;
 use super::world::{Asked, Faults, Times, World, names};
 use stateright::{Checker, Model};
+use std::io::Write;
 
 const ALL_OUTCOMES: World =
     World { stubs: true, lies: true, jobs_fail: true, throttles: true, denies: true, expires: true, ..World::ONE };
@@ -31,7 +32,8 @@ fn hold(rows: &[Row]) {
     let mind = run::mind();
     let states: usize = rows.iter().map(|row| row.holds(mind)).sum();
     let asked = mind.lock().unwrap().asked;
-    println!("{} configurations, {states} states, {asked} decisions of the product", rows.len());
+    writeln!(std::io::stderr(), "{} configurations, {states} states, {asked} decisions of the product", rows.len())
+        .ok();
 }
 
 #[test]

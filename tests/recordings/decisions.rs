@@ -162,6 +162,7 @@ impl<'a> Scene<'a> {
             points: Some(Reading::Known(self.points.clone())),
             jobs: Some(Reading::Known(vec![])),
             job: None,
+            named: None,
             around: Some(self.around()),
             since_intent: Duration::ZERO,
             absent_for: None,

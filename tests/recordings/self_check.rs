@@ -160,7 +160,7 @@ fn a_changed_job_is_noticed() {
         copy.exchange(LIFE, 85, |e| e["response_body"]["status"] = json!("Failed"));
     });
     noticed("undecodable", "seq 9", |copy| {
-        copy.exchange("net-UnplannedFailover", 9, |e| properties(e)["tasks"] = json!("none"));
+        copy.exchange("net-UnplannedFailover", 9, |e| e["response_body"]["name"] = json!(7));
     });
 }
 

@@ -52,3 +52,20 @@ async fn rule_08_nothing_pending_is_refused_and_does_not_lie_in_wait() {
     let waits = world.wait("FailoverRequest", "back-too-early", ("Reconciling", "True", Some("NotAllowedNow"))).await;
     assert!(message(&waits, "Reconciling").contains("create a CommitRequest"), "{waits:#}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_13_a_failover_of_the_portal_days_ago_is_told_from_a_request_that_may_be_valid_for_a_day() {
+    let mut setup = Setup::default();
+    setup.operator_args.extend(["--max-validity".into(), "86400".into()]);
+    let world = World::with(setup).await;
+    for verb in ["unplannedFailover", "failoverCommit", "switchprotection"] {
+        world.portal(verb).await;
+        world.sim.clock(json!({"advanceSeconds": 900})).await;
+    }
+    world.sim.clock(json!({"advanceSeconds": 3 * 24 * 3600})).await;
+    world.wait("ReplicatedVm", "app01", ("Protected", "True", None)).await;
+    let spec = "  direction: RecoveryToPrimary\n  validUntil: \"2026-06-05T00:00:00Z\"\n";
+    world.apply(failover("home", spec)).await;
+    world.wait("FailoverRequest", "home", ("Ready", "True", Some("Succeeded"))).await;
+    assert_eq!(world.accepted().await, ["unplannedFailover"]);
+}

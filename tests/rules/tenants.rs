@@ -1,7 +1,7 @@
 //! What a tenant tries that is not theirs, seen from Azure's side: nothing is done, and nothing is learned.
 
-use crate::harness::{ControlPlane, eventually, get, wait_condition};
-use crate::world::{DEADLINE, FAILOVER, ITEM, OTHER_ITEM, Setup, World, message, sample, vault_by_secret};
+use crate::harness::{ControlPlane, condition, eventually, get, wait_condition};
+use crate::world::{DEADLINE, FAILOVER, ITEM, OTHER_ITEM, Setup, World, commit, message, sample, vault_by_secret};
 use serde_json::json;
 
 /// The seed's subscription, in which the tenant's identity may do nothing.
@@ -44,8 +44,8 @@ fn with_neighbour(seed: &str) -> String {
     seed.replace(usual, &format!("{usual}{neighbour}"))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn i18_a_running_request_whose_vault_is_gone_is_not_followed_with_another_tenants_identity() {
+/// A world whose operator serves two tenants, and the second one's namespace: a RecoveryVault of the same vault is Ready in it.
+async fn beside_a_neighbour() -> (World, String) {
     let neighbours = ControlPlane::shared().await.namespace("neighbour").await;
     let mut setup = Setup { clock_rate: 1, seed: with_neighbour, ..Setup::default() };
     setup.operator_args.extend(["--namespace".into(), neighbours.clone()]);
@@ -55,6 +55,45 @@ async fn i18_a_running_request_whose_vault_is_gone_is_not_followed_with_another_
     world.plane.apply(&vault.replace("demo-only-client-secret", "the-neighbours")).await;
     let ready = ("Ready", "True", None);
     wait_condition(&world.client, "RecoveryVault", &neighbours, "vault-dr", ready, DEADLINE).await;
+    (world, neighbours)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_who_takes_a_vm_over_learns_no_name_of_the_one_before() {
+    let (world, neighbours) = beside_a_neighbour().await;
+    world.apply(sample("failover")).await;
+    world.running(FAILOVER).await;
+    world.kubectl(&["delete", "replicatedvm", "app01", "--timeout=60s"]).await.expect_success();
+    let own = |yaml: &str| yaml.replace("namespace: demo", &format!("namespace: {neighbours}"));
+    world.plane.apply(&own(sample("vm"))).await;
+    world.plane.apply(&own(&commit("theirs", ""))).await;
+    let waits = ("Ready", "False", Some("ItemHeld"));
+    let held = wait_condition(&world.client, "CommitRequest", &neighbours, "theirs", waits, DEADLINE).await;
+    assert!(message(&held, "Ready").contains("a FailoverRequest of another namespace is running"), "{held:#}");
+    eventually(DEADLINE, "both requests to end", async || {
+        world.sim.clock(json!({"advanceSeconds": 60})).await;
+        let commit = get(&world.client, "CommitRequest", &neighbours, "theirs").await?;
+        if condition(&commit, "Ready").is_some_and(|ready| ready["status"] == "True") {
+            Ok(())
+        } else {
+            Err(format!("{commit:#}"))
+        }
+    })
+    .await;
+    let vm = get(&world.client, "ReplicatedVm", &neighbours, "app01").await.unwrap();
+    let last = &vm["status"]["lastFailover"];
+    assert!(last["jobId"].is_string() && last["request"].is_null(), "{vm:#}");
+    for kind in ["events", "recoveryvaults", "replicatedvms", "commitrequests"] {
+        let list = ["get", kind, "--output=yaml", "--namespace", &neighbours];
+        let text = world.plane.kubectl(&list, None).await.expect_success();
+        assert!(!text.contains(&world.namespace), "{kind} in {neighbours}: {text}");
+        assert!(!text.contains(FAILOVER), "{kind} in {neighbours}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i18_a_running_request_whose_vault_is_gone_is_not_followed_with_another_tenants_identity() {
+    let (world, _) = beside_a_neighbour().await;
     world.apply(sample("failover")).await;
     world.running(FAILOVER).await;
     world.kubectl(&["delete", "recoveryvault", "vault-dr", "--timeout=60s"]).await.expect_success();

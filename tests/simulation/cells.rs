@@ -3,6 +3,7 @@
 //! A run without faults discovers the calls. Then each is met by each fault, once, in a world of its own.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -209,7 +210,7 @@ fn meet(some: usize) {
     let cells: Vec<Cell> = cells.into_iter().step_by(all.div_ceil(some.max(1))).collect();
     let crashes = cells.iter().filter(|cell| matches!(cell.fate, Fate::Crash(_))).count();
     let pauses = cells.iter().filter(|cell| matches!(cell.fate, Fate::Pause(..))).count();
-    println!("{} of {all} cells: {crashes} crash points, {pauses} pause points", cells.len());
+    writeln!(std::io::stderr(), "{} of {all} cells: {crashes} crash points, {pauses} pause points", cells.len()).ok();
     let wrong = on_two_threads(&cells, |cell| fails(cell, &shapes));
     assert!(
         wrong.is_empty(),

@@ -4,10 +4,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{dates, last_segment};
+use super::{dates, last_segment, odd, says_something, settled};
 use crate::asr::ids::{ItemPath, JobId};
 
 /// A Site Recovery job. An element of a job list has no tasks, no activity id and no details.
+///
+/// A field of another type than known is as if it were absent, and fails nothing: a job that is not seen is one that may be
+/// called for once more.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Job {
@@ -15,20 +18,25 @@ pub struct Job {
     #[serde(rename = "name")]
     pub id: JobId,
     /// The verb: `UnplannedFailover`, `CommitFailover`, `ChangePit`, `SwitchReplicationGroupProtection`, ...
+    #[serde(default, deserialize_with = "odd::word")]
     pub scenario_name: Option<String>,
     /// The verb for people.
+    #[serde(default, deserialize_with = "odd::word")]
     pub friendly_name: Option<String>,
     /// `NotStarted`, `InProgress`, `Succeeded`, `Failed`, `Cancelled`, `Suspended`, `Other`.
+    #[serde(default, deserialize_with = "odd::word")]
     pub state: Option<String>,
     /// More of it: `Completed`, `PartiallySucceeded`, `CompletedWithInformation`, `Skipped`, ...
+    #[serde(default, deserialize_with = "odd::word")]
     pub state_description: Option<String>,
     /// `"{client request id} ActivityId: {correlation id}"`.
+    #[serde(default, deserialize_with = "odd::word")]
     pub activity_id: Option<String>,
     /// Its tasks in order. They change while it runs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "odd::each")]
     pub tasks: Vec<Task>,
     /// What went wrong; a successful job can have some, as warnings.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "odd::each")]
     pub errors: Vec<JobError>,
     /// When it began; absent in a stub.
     #[serde(default, rename = "startTime", deserialize_with = "dates::lenient")]
@@ -37,18 +45,39 @@ pub struct Job {
     #[serde(default, rename = "endTime", deserialize_with = "dates::lenient")]
     pub end: Option<Timestamp>,
     /// `Cancel`, `Restart`, `Resume`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "odd::each")]
     pub allowed_actions: Vec<String>,
     /// An internal GUID, no ARM id.
+    #[serde(default, deserialize_with = "odd::word")]
     pub target_object_id: Option<String>,
     /// The item's VM, often lower-cased.
+    #[serde(default, deserialize_with = "odd::word")]
     pub target_object_name: Option<String>,
     /// `ProtectionEntity` for an item; wrong in a stub.
+    #[serde(default, deserialize_with = "odd::word")]
     pub target_instance_type: Option<String>,
     /// What only some verbs have.
-    #[serde(default, rename = "customDetails")]
+    #[serde(default, rename = "customDetails", deserialize_with = "odd::or_none")]
     pub details: JobDetails,
 }
+
+/// The elements of a list of jobs, every one of them: one whose id cannot be read has one that no job has, and one that is no
+/// object says nothing at all. Either way it stands for what may have happened.
+pub fn listed(values: Vec<Value>) -> Vec<Job> {
+    values.into_iter().filter(says_something).filter_map(|value| one(settled(value))).collect()
+}
+
+fn one(value: Value) -> Option<Job> {
+    let job = Job::deserialize(&value).ok();
+    job.or_else(|| {
+        let mut fields = value.as_object().cloned().unwrap_or_default();
+        fields.insert("name".to_owned(), NOBODYS.into());
+        serde_json::from_value(Value::Object(fields)).ok()
+    })
+}
+
+/// The id of a job whose own cannot be read.
+const NOBODYS: &str = "00000000-0000-0000-0000-000000000000";
 
 /// How far a job is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,14 +164,19 @@ fn collect_errors<'a>(tasks: &'a [Task], into: &mut Vec<&'a JobError>) {
 #[serde(rename_all = "camelCase", default)]
 pub struct Task {
     /// Stable where `name` is `Unknown`; not always a GUID.
+    #[serde(deserialize_with = "odd::word")]
     pub task_id: Option<String>,
     /// Such as `VmShutdownVmOnPrimary` or `VmFailover`; `Unknown` for groups.
+    #[serde(deserialize_with = "odd::word")]
     pub name: Option<String>,
     /// The same for people; a group has its number of children at the end.
+    #[serde(deserialize_with = "odd::word")]
     pub friendly_name: Option<String>,
     /// As of a job; a skipped task is `Other`.
+    #[serde(deserialize_with = "odd::word")]
     pub state: Option<String>,
     /// `Completed`, `Skipped`, ...
+    #[serde(deserialize_with = "odd::word")]
     pub state_description: Option<String>,
     /// When it began.
     #[serde(rename = "startTime", deserialize_with = "dates::lenient")]
@@ -151,6 +185,7 @@ pub struct Task {
     #[serde(rename = "endTime", deserialize_with = "dates::lenient")]
     pub end: Option<Timestamp>,
     /// What went wrong in it.
+    #[serde(deserialize_with = "odd::each")]
     pub errors: Vec<JobError>,
     /// Tasks of a group.
     #[serde(rename = "groupTaskCustomDetails", deserialize_with = "child_tasks")]
@@ -204,9 +239,13 @@ impl JobError {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireError {
+    #[serde(default, deserialize_with = "odd::or_none")]
     service_error_details: Option<ServiceError>,
+    #[serde(default, deserialize_with = "odd::or_none")]
     provider_error_details: Option<ProviderError>,
+    #[serde(default, deserialize_with = "odd::word")]
     error_level: Option<String>,
+    #[serde(default, deserialize_with = "odd::word")]
     task_id: Option<String>,
     #[serde(default, deserialize_with = "dates::lenient")]
     creation_time: Option<Timestamp>,
@@ -215,19 +254,28 @@ struct WireError {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct ServiceError {
+    #[serde(deserialize_with = "odd::word")]
     code: Option<String>,
+    #[serde(deserialize_with = "odd::word")]
     message: Option<String>,
+    #[serde(deserialize_with = "odd::word")]
     possible_causes: Option<String>,
+    #[serde(deserialize_with = "odd::word")]
     recommended_action: Option<String>,
+    #[serde(deserialize_with = "odd::word")]
     activity_id: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct ProviderError {
-    error_code: Option<i64>,
+    #[serde(deserialize_with = "odd::word")]
+    error_code: Option<String>,
+    #[serde(deserialize_with = "odd::word")]
     error_message: Option<String>,
+    #[serde(deserialize_with = "odd::word")]
     possible_causes: Option<String>,
+    #[serde(deserialize_with = "odd::word")]
     recommended_action: Option<String>,
 }
 
@@ -236,7 +284,7 @@ impl From<WireError> for JobError {
         let service = wire.service_error_details.unwrap_or_default();
         let provider = wire.provider_error_details.unwrap_or_default();
         Self {
-            code: service.code.or_else(|| provider.error_code.map(|code| code.to_string())),
+            code: service.code.or(provider.error_code),
             message: service.message.or(provider.error_message),
             possible_causes: service.possible_causes.or(provider.possible_causes),
             recommended_action: service.recommended_action.or(provider.recommended_action),
@@ -253,11 +301,13 @@ impl From<WireError> for JobError {
 #[serde(rename_all = "camelCase", default)]
 pub struct JobDetails {
     /// `AsrJobDetails`, `FailoverJobDetails`, `SwitchProtectionJobDetails`, ...
+    #[serde(deserialize_with = "odd::word")]
     pub instance_type: Option<String>,
     /// Where a reprotected item is found; null in the first seconds (recorded: ps-A2AReprotectTest seq 3, 4).
     #[serde(deserialize_with = "item_path")]
     pub new_replication_protected_item_id: Option<ItemPath>,
     /// What was failed over, and to which point.
+    #[serde(deserialize_with = "odd::each")]
     pub protected_item_details: Vec<FailedOverItem>,
 }
 
@@ -288,17 +338,18 @@ impl FailedOverItem {
 }
 
 fn item_path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ItemPath>, D::Error> {
-    let id = Option::<String>::deserialize(deserializer)?;
-    Ok(id.and_then(|id| ItemPath::parse(&id).ok()))
+    let id = Value::deserialize(deserializer)?;
+    Ok(id.as_str().and_then(|id| ItemPath::parse(id).ok()))
 }
 
 fn child_tasks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Task>, D::Error> {
     #[derive(Deserialize, Default)]
     #[serde(rename_all = "camelCase", default)]
     struct Group {
+        #[serde(deserialize_with = "odd::each")]
         child_tasks: Vec<Task>,
     }
-    Ok(Group::deserialize(deserializer)?.child_tasks)
+    Ok(odd::or_none::<D, Group>(deserializer)?.child_tasks)
 }
 
 fn followed_job<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<JobId>, D::Error> {

@@ -9,6 +9,7 @@ mod dates;
 mod fabric;
 mod item;
 mod job;
+mod odd;
 mod point;
 mod vault;
 
@@ -18,7 +19,7 @@ use serde_json::{Map, Value};
 pub use around::{ContainerMapping, ManagementLock, PlacedResource, Policy, Subnet};
 pub use fabric::{Container, Fabric};
 pub use item::{A2aDetails, CurrentScenario, HealthError, IpConfig, ManagedDisk, Nic, ProtectedItem};
-pub use job::{FailedOverItem, Job, JobDetails, JobError, JobPhase, Task};
+pub use job::{FailedOverItem, Job, JobDetails, JobError, JobPhase, Task, listed as jobs};
 pub use point::RecoveryPoint;
 pub use vault::{NetworkInterface, NicIpConfiguration, Vault, VirtualMachine};
 

@@ -5,14 +5,14 @@ use crate::controller::around;
 use crate::controller::context::Context;
 use crate::controller::vault::VaultHandle;
 use crate::domain::budget::{Kind, Purpose};
-use crate::domain::decision::{Word, release};
+use crate::domain::decision::{PersonDecision, Word, otherwise, release};
 use crate::domain::ids::{ItemKey, Step, same};
 use crate::domain::job::{Job, JobId, Phase};
 use crate::domain::observed::{Adoption, Azure, Facts, Reading, Unreadable};
 use crate::domain::request::{Stage, first_step, look_back_since, stage};
 use crate::domain::resolve::absent;
 use crate::domain::verb;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,8 +58,7 @@ async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
         Some((item, wanted)) => Some(around::around(handle, item, wanted).await),
         None => None,
     };
-    let until = facts.request.as_ref().map(|r| r.valid_until);
-    let since = until.and_then(|t| t.checked_sub(facts.limits.max_validity).ok());
+    let since = facts.request.as_ref().map(|r| look_back_since(r.valid_until, &facts.limits));
     Azure {
         item: Some(item),
         points,
@@ -143,16 +142,20 @@ async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) 
         earlier => job_now(handle, id, listed, earlier.map(|(_, job)| job)).await,
     };
     saw_adoption(handle, facts, &job);
-    if !job.known().is_some_and(|j| j.phase.is_terminal()) {
+    let intent = facts.record.as_ref().and_then(|r| r.intent.as_ref());
+    let named = named(handle, intent.and_then(|intent| otherwise(&facts.decisions, intent, id))).await;
+    if named.is_none() && !job.known().is_some_and(|j| j.phase.is_terminal()) {
         return Azure { job: Some(job), ..Azure::default() };
     }
-    handle.ended(id);
+    if job.known().is_some_and(|j| j.phase.is_terminal()) {
+        handle.ended(id);
+    }
     let job = with_cause(handle, job).await;
     let moved_to = job.known().and_then(|j| j.moved_to.clone());
     let Some(path) = moved_to.or_else(|| item_path(handle, facts)) else {
-        return Azure { job: Some(job), ..Azure::default() };
+        return Azure { job: Some(job), named, ..Azure::default() };
     };
-    let step = facts.record.as_ref().and_then(|r| r.intent.as_ref()).map(|i| i.step);
+    let step = intent.map(|i| i.step);
     let points = async {
         if step.is_some_and(|s| verb::row(s).from_point) {
             Some(handle.recovery_points(&path, Purpose::JobList).await)
@@ -161,7 +164,7 @@ async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) 
         }
     };
     let (item, points) = tokio::join!(handle.item(&path, Purpose::JobList), points);
-    Azure { job: Some(job), item: Some(item), points, ..Azure::default() }
+    Azure { job: Some(job), named, item: Some(item), points, ..Azure::default() }
 }
 
 /// The job by a GET: how it ended is worth more than what it is doing. What it is doing may also be left to the list.
@@ -181,15 +184,19 @@ async fn with_cause(handle: &VaultHandle, job: Reading<Job>) -> Reading<Job> {
     if job.phase != Phase::Failed {
         return Reading::Known(job);
     }
+    let late = handle.time.now().zip(job.ended).is_some_and(|(now, end)| now.duration_since(end) > CAUSE_PATIENCE);
     for child in job.children.clone().iter().take(MAX_CHILDREN) {
         match handle.job(child, Purpose::JobList).await {
             Reading::Known(child) => job.errors.extend(child.cause().cloned()),
-            Reading::Unreadable(_) => job.detailed = false,
-            Reading::Absent => {}
+            Reading::Unreadable(_) if !late => job.detailed = false,
+            Reading::Unreadable(_) | Reading::Absent => {}
         }
     }
     Reading::Known(job)
 }
+
+/// How long after its end a failed job waits for a cause that cannot be read.
+const CAUSE_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// A job of one item has one job below it.
 const MAX_CHILDREN: usize = 4;
@@ -219,13 +226,18 @@ async fn resolve(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Azure {
     let target = name.or(listed).unwrap_or_default();
     let since = intent.t0.and_then(|t0| t0.checked_sub(std::time::Duration::from_secs(3600)).ok());
     let jobs = detailed(handle, jobs, intent.step, (Some(&target), since), Purpose::Resolver).await;
-    let job = match release(&facts.decisions, intent).map(|d| &d.word) {
-        Some(Word::Happened { job, .. }) => Some(handle.job(job, Purpose::Resolver).await),
-        _ => None,
-    };
-    let seen = Azure { item, jobs: Some(jobs), job, since_intent, ..Azure::default() };
+    let named = named(handle, release(&facts.decisions, intent)).await;
+    let seen = Azure { item, jobs: Some(jobs), named, since_intent, ..Azure::default() };
     let absent_for = ctx.intents.looked(&intent.nonce, absent(facts, &seen));
     Azure { absent_for, ..seen }
+}
+
+/// The job that a person says the call became.
+async fn named(handle: &VaultHandle, decision: Option<&PersonDecision>) -> Option<Reading<Job>> {
+    match decision.map(|d| &d.word) {
+        Some(Word::Happened { job, .. }) => Some(handle.job(job, Purpose::Resolver).await),
+        _ => None,
+    }
 }
 
 /// What is known of the vault's jobs for the step of the open intent: seen by this process, or by one before it.

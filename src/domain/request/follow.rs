@@ -2,13 +2,14 @@
 
 use super::super::Reason;
 use super::super::condition::Standing;
+use super::super::decision::otherwise;
 use super::super::ids::{Step, same};
 use super::super::item::{Item, Obstacle};
 use super::super::job::{Job, JobId, Phase};
 use super::super::observed::{Azure, Facts, Reading};
 use super::super::point::last_segment;
 use super::super::record::{End, Finished, Intent, PointRef, Record};
-use super::super::verb;
+use super::super::{resolve, verb};
 use super::{Decision, Effect, Next, conclude, show};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -23,15 +24,20 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
             Obstacle::new(Reason::InternalError, "A job is followed without its intent. Please report this.");
         return show(facts, Standing::Reconciling, &obstacle, None, Next::After(JOB_NEWS));
     };
+    if let Some(decision) =
+        is_dead_end(facts, azure, record, intent).then(|| otherwise(&facts.decisions, intent, id)).flatten()
+    {
+        return resolve::decided(facts, azure, record, intent, decision);
+    }
     let noun = verb::row(intent.step).noun;
     let next = Next::OnJobNews(JOB_NEWS);
     let unreadable = |text, next| running(facts, Reason::JobUnreadable, text, None, next);
     match &azure.job {
-        Some(Reading::Known(job)) if is_anothers(facts, record, intent, job) => {
-            unreadable(named_another(noun, job), next)
+        Some(Reading::Known(job)) if is_anothers(facts, azure, record, intent, job) => {
+            unreadable(named_another(intent, job), next)
         }
         Some(Reading::Known(job)) if job.phase.is_terminal() => ended(facts, azure, record, intent, job),
-        Some(Reading::Known(job)) => going(facts, noun, job),
+        Some(Reading::Known(job)) => going(facts, intent, job),
         Some(Reading::Unreadable(u)) => {
             let text = format!(
                 "The {noun} was accepted as job {id}, which cannot be read at the moment: {}",
@@ -41,7 +47,8 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
         }
         Some(Reading::Absent) => {
             let text = format!(
-                "The {noun} was accepted as job {id}, which Azure does not show. It is looked for again; nothing is sent meanwhile, and the VM stays locked for other requests. Look for the job in the portal."
+                "The {noun} was accepted as job {id}, which Azure does not show. It is looked for again; nothing is sent meanwhile, and the VM stays locked for other requests. Look for the job in the portal; if it is gone for good, say in a RequestDecision what became of the call (client request id {}), 10 minutes after it at the earliest.",
+                intent.client_request_id
             );
             unreadable(text, next)
         }
@@ -54,12 +61,25 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
     }
 }
 
+/// Whether following leads nowhere: the job is not there, is another one, or ended in an unknown way. A person may say then
+/// what became of the call.
+fn is_dead_end(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent) -> bool {
+    match &azure.job {
+        Some(Reading::Known(job)) => {
+            is_anothers(facts, azure, record, intent, job) || (job.ended.is_some() && !job.phase.is_terminal())
+        }
+        // A job may be missing for a moment after it was accepted.
+        Some(Reading::Absent) => azure.now.zip(intent.t0).is_some_and(|(now, t0)| now.duration_since(t0) > PATIENCE),
+        Some(Reading::Unreadable(_)) | None => false,
+    }
+}
+
 /// A job that has not come to an end that is known.
-fn going(facts: &Facts, noun: &str, job: &Job) -> Decision {
-    let id = &job.id;
+fn going(facts: &Facts, intent: &Intent, job: &Job) -> Decision {
+    let (id, noun, call) = (&job.id, verb::row(intent.step).noun, &intent.client_request_id);
     let (reason, text) = if job.ended.is_some() {
         let text = format!(
-            "Job {id} of the {noun} has ended, in a state that this program does not know ({}): whether it went well is not guessed. Nothing is sent, and the VM stays locked for this request. Look at the job and at the VM in the portal, and report the word.",
+            "Job {id} of the {noun} has ended, in a state that this program does not know ({}): whether it went well is not guessed. Nothing is sent, and the VM stays locked for this request. Look at the job and at the VM in the portal, say in a RequestDecision what became of the call (client request id {call}), and report the word.",
             job.state_text
         );
         (Reason::JobUnreadable, text)
@@ -75,23 +95,31 @@ fn going(facts: &Facts, noun: &str, job: &Job) -> Decision {
     running(facts, reason, text, Some(job), Next::OnJobNews(JOB_NEWS))
 }
 
-fn named_another(noun: &str, job: &Job) -> String {
+fn named_another(intent: &Intent, job: &Job) -> String {
     format!(
-        "Azure named job {} for the {noun}, and that job is another one: {} of {}, under another call's id. It is not taken for this request's. Nothing is sent, and the VM stays locked for this request. Look for the VM's own job in the portal, and report this.",
+        "Azure named job {} for the {}, and that job is {} of {}, under another call's id. It is not taken for this request's. Nothing is sent, and the VM stays locked for this request. Look for the VM's own job in the portal, and say in a RequestDecision what became of the call (client request id {}); please report this.",
         job.id,
+        verb::row(intent.step).noun,
         job.scenario.as_deref().unwrap_or("an operation"),
         job.target.as_deref().unwrap_or("another VM"),
+        intent.client_request_id,
     )
 }
 
-/// Whether the job says that it is of another VM or verb, and of another call: a mere difference of names is none, since a
-/// reprotect's item may be renamed by it.
-fn is_anothers(facts: &Facts, record: &Record, intent: &Intent, job: &Job) -> bool {
-    let own = facts.vm.as_ref().ok().map(|vm| &vm.item).filter(|item| same(&item.name, &record.item_name));
+/// Whether the job says that it is of another call, and is not known to be of this VM and verb: a mere difference of names is
+/// none, since a reprotect's item may be renamed by it.
+fn is_anothers(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &Job) -> bool {
     let foreign = job.client_request_id.as_ref().is_some_and(|id| !same(id, &intent.client_request_id));
-    let row = verb::row(intent.step);
-    let target = own.map(|item| item.friendly_name.as_str()).or(job.target.as_deref()).unwrap_or_default();
-    job.detailed && foreign && !job.may_be(row.scenario, target)
+    let own = own_item(facts, azure, record);
+    let fits = own.is_some_and(|item| job.may_be(verb::row(intent.step).scenario, &item.friendly_name));
+    job.detailed && foreign && !fits
+}
+
+/// The record's item, as Azure or else the observer's list has it.
+pub fn own_item<'a>(facts: &'a Facts, azure: &'a Azure, record: &Record) -> Option<&'a Item> {
+    let read = azure.item.as_ref().and_then(Reading::known);
+    let both = [read, facts.vm.as_ref().ok().map(|vm| &vm.item)];
+    both.into_iter().flatten().find(|item| same(&item.name, &record.item_name))
 }
 
 fn running(facts: &Facts, reason: Reason, message: String, job: Option<&Job>, next: Next) -> Decision {

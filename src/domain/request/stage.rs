@@ -1,7 +1,7 @@
 //! Where a request stands, by the cluster's facts alone: so the shell knows what to read from Azure. It reads nothing of Azure.
 
 use super::super::Reason;
-use super::super::ids::{RequestKey, Step, same};
+use super::super::ids::{Step, same};
 use super::super::item::Obstacle;
 use super::super::job::JobId;
 use super::super::observed::{Claim, Facts, Request, Vm};
@@ -86,10 +86,12 @@ fn held_stage(facts: &Facts, record: &Record, request: Option<&Request>) -> Stag
         None | Some(Outcome::Unknown { .. }) => Stage::Resolve,
         Some(Outcome::Accepted { job }) => Stage::Follow(job.clone()),
         Some(Outcome::Refused { detail }) => refused(record, intent, detail),
+        Some(Outcome::Absent { .. }) if decision::release(&facts.decisions, intent).is_some() => Stage::Resolve,
         Some(Outcome::NotSent { .. } | Outcome::Throttled { .. } | Outcome::Absent { .. }) => {
             if let Some(decision) = decision::cancel(&facts.decisions).filter(|_| decision::never_left(record)) {
                 let (end, obstacle) = decision::cancelled(decision);
-                return Stage::Conclude(end, obstacle);
+                let throttled = matches!(intent.outcome, Some(Outcome::Throttled { .. }));
+                return if throttled { look_back(facts, end, obstacle) } else { Stage::Conclude(end, obstacle) };
             }
             if request.is_some() { verify(intent.step) } else { let_go(record) }
         }
@@ -135,9 +137,14 @@ fn let_go(record: &Record) -> Stage {
 /// The key does not hold the item: everything is checked from scratch.
 fn free_stage(facts: &Facts) -> Stage {
     let record = facts.record.as_ref();
-    let vm = match &facts.vm {
-        Ok(vm) => vm,
-        Err(obstacle) => return Stage::Blocked(obstacle.clone(), BLOCKED),
+    let cancelled = decision::cancel(&facts.decisions).map(decision::cancelled);
+    let vm = match (&facts.vm, &cancelled) {
+        (Ok(vm), _) => vm,
+        // What is taken back needs no VM: the claim says which one it was.
+        (Err(_), Some((end, obstacle))) if facts.claim.is_some() && record.is_some() => {
+            return look_back(facts, *end, obstacle.clone());
+        }
+        (Err(obstacle), _) => return Stage::Blocked(obstacle.clone(), BLOCKED),
     };
     let Some(claim) = &facts.claim else {
         return Stage::Claim(new_claim(facts, vm));
@@ -145,10 +152,9 @@ fn free_stage(facts: &Facts) -> Stage {
     let Some(record) = record else {
         return blocked(Reason::RecordPending, "The item's record is being made.");
     };
-    let cancelled = decision::cancel(&facts.decisions).map(decision::cancelled);
     let ending = cancelled.or_else(|| changed_target(claim, vm).map(|changed| (End::TargetChanged, changed)));
     if let Some((end, obstacle)) = ending {
-        return quarantine(facts).unwrap_or_else(|| at_first_step(facts, |step| Stage::LookBack(step, end, obstacle)));
+        return look_back(facts, end, obstacle);
     }
     if let Some(why) = &vm.suspended {
         return blocked(Reason::Suspended, why);
@@ -157,28 +163,36 @@ fn free_stage(facts: &Facts) -> Stage {
         return blocked(why.reason, &why.message);
     }
     if let Some(holder) = &record.holder {
-        let who = other(facts, holder);
+        let who = holder.told_in(&facts.key.namespace);
         let open = |intent: &Intent| matches!(intent.outcome, None | Some(Outcome::Unknown { .. }));
         let does = if record.intent.as_ref().is_some_and(open) {
             "has called Azure for this VM, and what came of it is not known yet. If that says OutcomeUnknown, a RequestDecision releases it"
         } else {
             "is running on this VM"
         };
-        return blocked(Reason::ItemHeld, format!("{who} {does}. This request is checked again when that has ended."));
+        return blocked(
+            Reason::ItemHeld,
+            format!("This request waits: {who} {does}. It is checked again when that has ended."),
+        );
     }
     if let Some(wait) = quarantine(facts) {
         return wait;
     }
     if let Some(ahead) = &facts.ahead {
-        let who = other(facts, ahead);
+        let who = ahead.told_in(&facts.key.namespace);
         return blocked(
             Reason::NotItsTurn,
             format!(
-                "{who} comes first, by priority, then age. If this one must not wait for it, delete that one, or create this one anew with a higher priority."
+                "This request waits: {who} comes first, by priority, then age. If this one must not wait for it, delete that one, or create this one anew with a higher priority."
             ),
         );
     }
     at_first_step(facts, Stage::Verify)
+}
+
+/// The request ends, once the vault's jobs show that it made no call.
+fn look_back(facts: &Facts, end: End, obstacle: Obstacle) -> Stage {
+    quarantine(facts).unwrap_or_else(|| at_first_step(facts, |step| Stage::LookBack(step, end, obstacle)))
 }
 
 fn at_first_step(facts: &Facts, stage: impl FnOnce(Step) -> Stage) -> Stage {
@@ -189,14 +203,6 @@ fn at_first_step(facts: &Facts, stage: impl FnOnce(Step) -> Stage) -> Stage {
 /// The first call that the request would make.
 pub fn first_step(facts: &Facts) -> Option<Step> {
     facts.request.as_ref().and_then(|r| r.verb.steps().first().copied())
-}
-
-/// Another request in words; one of another namespace is not named there.
-fn other(facts: &Facts, key: &RequestKey) -> String {
-    if key.namespace == facts.key.namespace {
-        return key.to_string();
-    }
-    format!("A {} of another namespace", key.kind.as_str())
 }
 
 fn blocked(reason: Reason, message: impl Into<String>) -> Stage {

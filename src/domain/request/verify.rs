@@ -32,6 +32,9 @@ const NOT_SENT_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 /// How long after a call its job may be missing from the list of jobs.
 const LISTED: SignedDuration = SignedDuration::from_secs(200);
 
+/// Why a request does not end right after its call was answered 429.
+const THROTTLED: &str = "The call was throttled, and the request is about to end without it. Whether the call was executed nevertheless is looked for in the vault's jobs for some minutes.";
+
 /// What every check of this file needs.
 struct Case<'a> {
     facts: &'a Facts,
@@ -65,6 +68,9 @@ fn not_ready(facts: &Facts, azure: &Azure, obstacle: Obstacle, next: Next) -> De
         return wait(facts, &obstacle, next);
     }
     match facts.request.as_ref().zip(azure.now).and_then(|(request, now)| expiry(request, now)) {
+        Some(_) if azure.now.is_some_and(|now| throttled_lately(record.intent.as_ref(), now)) => {
+            wait(facts, &Obstacle::new(Reason::LookingBack, THROTTLED), Next::After(SOON))
+        }
         Some(expired) => conclude(facts, azure, End::Expired, expired, None),
         None => wait(facts, &obstacle, next),
     }
@@ -98,6 +104,20 @@ pub(super) fn expiry(request: &Request, now: Timestamp) -> Option<Obstacle> {
         );
         Obstacle::new(Reason::Expired, text)
     })
+}
+
+/// Whether the holder's call was answered 429, and a job of it, were it executed nevertheless, may not be listed yet.
+pub(super) fn may_be_listed_yet(facts: &Facts, azure: &Azure) -> Option<Decision> {
+    let before = facts.record.as_ref().and_then(|record| record.intent.as_ref());
+    let throttled = before.is_some_and(|i| matches!(i.outcome, Some(Outcome::Throttled { .. })));
+    let over = azure.now.is_some_and(|now| !throttled_lately(before, now));
+    (throttled && !over).then(|| wait(facts, &Obstacle::new(Reason::LookingBack, THROTTLED), Next::After(SOON)))
+}
+
+fn throttled_lately(before: Option<&Intent>, now: Timestamp) -> bool {
+    let throttled = |i: &&Intent| matches!(i.outcome, Some(Outcome::Throttled { .. }));
+    let sent = before.filter(throttled).and_then(|i| i.t0);
+    sent.is_some_and(|t0| now.duration_since(t0) < LISTED)
 }
 
 /// Gathers what is needed, or says what is missing.
@@ -158,7 +178,7 @@ impl Case<'_> {
         if !self.called()
             && let Some((end, obstacle)) = self.validity()
         {
-            return conclude(self.facts, self.azure, end, obstacle, None);
+            return self.end(end, obstacle);
         }
         let checked = self
             .unexplained(|_| true)
@@ -189,9 +209,8 @@ impl Case<'_> {
         if self.called() && !self.started() {
             return *self.changed_since(&obstacle);
         }
-        if matches!(end, End::AlreadyThere | End::NothingToDo) && self.throttled_lately() {
-            let text = "The call was throttled, and now the VM is as it was to become. Whether the call was executed nevertheless is looked for in the vault's jobs.";
-            return *self.wait(Reason::LookingBack, text, SOON);
+        if self.throttled_lately() {
+            return *self.wait(Reason::LookingBack, THROTTLED, SOON);
         }
         if !self.started() {
             return conclude(self.facts, self.azure, end, obstacle, None);
@@ -209,15 +228,14 @@ impl Case<'_> {
 
     /// Whether this very call was answered 429 so lately that a job of it, were it executed nevertheless, need not be listed.
     fn throttled_lately(&self) -> bool {
-        let throttled = |i: &&Intent| matches!(i.outcome, Some(Outcome::Throttled { .. }));
-        let sent = self.before().filter(throttled).and_then(|i| i.t0);
-        sent.is_some_and(|t0| self.now.duration_since(t0) < LISTED)
+        throttled_lately(self.before(), self.now)
     }
 
     /// The VM changed after a call was proven to have come to nothing: whether it did after all is for a person to say.
     fn changed_since(&self, obstacle: &Obstacle) -> Box<Decision> {
+        let id = self.before().map_or("", |intent| intent.client_request_id.as_str());
         let text = format!(
-            "The call was sent once and came to nothing, but now the VM is not as it was: {} Nothing is sent again. Look at the vault's jobs in the portal.",
+            "The call (client request id {id}) was sent once and came to nothing, but now the VM is not as it was: {} Nothing is sent again. Look at the vault's jobs in the portal, then say in a RequestDecision what became of the call; the VM stays locked for other requests until then.",
             obstacle.message
         );
         let unknown = Obstacle::new(Reason::OutcomeUnknown, text);

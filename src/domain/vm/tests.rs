@@ -51,3 +51,11 @@ fn i25_an_item_that_a_list_lacks_counts_as_gone_only_when_that_is_certain() {
         assert_eq!(resolve(&facts).map(|_| ()).unwrap_err().reason, wanted, "{facts:?}");
     }
 }
+
+#[test]
+fn a_suspended_vault_that_was_not_listed_says_that_it_is_suspended() {
+    let facts = VmFacts { suspended: Some("suspend is true on the RecoveryVault.".into()), ..facts(None) };
+    let obstacle = resolve(&facts).map(|_| ()).unwrap_err();
+    assert_eq!(obstacle.reason, Reason::Suspended);
+    assert!(obstacle.message.contains("suspend is true"), "{}", obstacle.message);
+}

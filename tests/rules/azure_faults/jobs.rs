@@ -107,7 +107,7 @@ async fn fault_words_and_dates_of_a_job_that_nobody_knows_do_not_end_a_request()
     world
         .sim
         .faults(json!([
-            {"operation": "jobs.get", "effect": "alter", "times": 0, "merge": odd},
+            {"operation": "jobs.get", "effect": "alter", "times": 0, "merge": {"name": 7}},
             {"operation": "jobs.list", "effect": "alter", "times": 0, "elements": odd},
         ]))
         .await;

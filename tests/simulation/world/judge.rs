@@ -211,10 +211,6 @@ pub fn watch_ends(world: &std::sync::Arc<World>, cluster: usize) {
             let before = ends.get(&uid).copied();
             if wiped || change.deleted {
                 ends.remove(&uid);
-            } else if before.is_some() && now == Standing::Open {
-                // Known, and to be mended in the shell: a process that was stopped while it looked shows what it saw then
-                // over what another one has shown since, until its next pass. The record is not touched by it.
-                trace.note(&format!("{name} had ended {before:?} and is shown as open by a late look"));
             } else if let Some(before) = before.filter(|before| *before != now) {
                 trace.wrong(format!("I15: {name} had ended {before:?} and is now {now:?}"));
                 ends.remove(&uid);

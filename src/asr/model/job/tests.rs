@@ -124,3 +124,46 @@ fn a_child_without_a_job_yet_has_none() {
     assert_eq!(job.tasks[0].job, None);
     assert_eq!(job.tasks[1].job.as_ref().unwrap().as_str(), GUID);
 }
+
+#[test]
+fn a_job_with_odd_fields_is_still_a_job_of_the_list() {
+    let whole = json!({"scenarioName": "UnplannedFailover", "state": "Failed", "targetObjectName": "app01", "targetObjectId": GUID,
+        "activityId": "id ActivityId: other", "startTime": "2026-06-01T08:00:00Z", "errors": [], "tasks": [], "allowedActions": [],
+        "customDetails": null});
+    let odd = [json!(7), json!("text"), json!(true), json!([1]), json!({"a": [2]}), json!(-0.5)];
+    for field in whole.as_object().unwrap().keys() {
+        for value in &odd {
+            let mut properties = whole.clone();
+            properties[field] = value.clone();
+            let element = json!({"id": "/x", "name": GUID, "properties": properties});
+            let all = listed(vec![element]);
+            let [job] = all.as_slice() else { panic!("{field}: {value} lost the job") };
+            assert_eq!(job.id.as_str(), GUID, "{field}: {value}");
+            let kept = [("scenarioName", &job.scenario_name), ("targetObjectName", &job.target_object_name)];
+            for (name, seen) in kept.into_iter().filter(|(name, _)| name != field) {
+                assert_eq!(seen.as_deref(), whole[name].as_str(), "{field}: {value}");
+            }
+            assert_eq!(job.start.is_some(), field != "startTime", "{field}: {value}");
+        }
+    }
+}
+
+#[test]
+fn an_element_whose_id_cannot_be_read_stands_for_what_may_have_happened() {
+    let element = json!({"name": 7, "properties": {"scenarioName": "UnplannedFailover", "targetObjectName": "app01"}});
+    let all = listed(vec![element, json!("text"), json!(null), json!([])]);
+    let told: Vec<_> = all.iter().map(|job| (job.id.as_str(), job.scenario_name.as_deref())).collect();
+    assert_eq!(told, [(NOBODYS, Some("UnplannedFailover")), (NOBODYS, None), (NOBODYS, None)]);
+}
+
+#[test]
+fn an_odd_error_hides_no_other_one() {
+    let odd = json!({"serviceErrorDetails": {"code": {"a": 1}, "message": 7}, "errorLevel": []});
+    let number = json!({"serviceErrorDetails": {"code": 539}, "providerErrorDetails": "text"});
+    let job = job(
+        json!({"state": "Failed", "errors": [odd, number, "text", error("28031", "Error")], "tasks": [{"errors": 7}, 7]}),
+    );
+    let codes: Vec<_> = job.errors.iter().map(|error| error.code.as_deref()).collect();
+    assert_eq!(codes, [None, Some("539"), Some("28031")]);
+    assert_eq!(job.most_specific().unwrap().code.as_deref(), Some("28031"));
+}

@@ -4,7 +4,8 @@ use super::super::super::Reason;
 use super::super::super::condition::Standing;
 use super::super::super::decision::{PersonDecision, Word};
 use super::super::super::ids::{Kind, Step};
-use super::super::super::job::{JobId, Phase};
+use super::super::super::item::Obstacle;
+use super::super::super::job::{Job, JobId, Phase};
 use super::super::super::observed::{Adoption, Azure, Facts, Reading};
 use super::super::super::record::{End, Outcome};
 use super::super::{Effect, decide};
@@ -65,19 +66,107 @@ fn given_a_cancel_when_the_call_was_begun_then_it_changes_nothing() {
 fn given_a_word_that_it_happened_when_azure_shows_that_job_then_it_is_followed() {
     let word = || Word::Happened { client_request_id: own_id(), job: JobId("j9".into()) };
     let facts = Facts { record: Some(held(Kind::FailoverRequest, unknown_outcome())), ..facts(failover()) };
-    let seen = |scenario: &str| Azure {
-        job: Some(Reading::Known(job("j9", scenario, Phase::Running, None))),
-        ..azure(item())
+    let seen = |change: &dyn Fn(&mut Job)| {
+        let mut named = job("j9", "UnplannedFailover", Phase::Running, None);
+        named.started = Some(now());
+        change(&mut named);
+        Azure { named: Some(Reading::Known(named)), ..azure(item()) }
     };
-    let Effect::Write(record) = decide(&with(word(), facts.clone()), &seen("UnplannedFailover")).effect else {
+    let Effect::Write(record) = decide(&with(word(), facts.clone()), &seen(&|_| ())).effect else {
         panic!("not adopted")
     };
     assert_eq!(record.intent.unwrap().outcome, Some(Outcome::Accepted { job: JobId("j9".into()) }));
-    for azure in [seen("CommitFailover"), Azure { job: Some(Reading::Absent), ..azure(item()) }] {
+    let wrong = [
+        seen(&|job| job.scenario = Some("CommitFailover".into())),
+        seen(&|job| job.scenario = None),
+        seen(&|job| job.target = Some("db01".into())),
+        seen(&|job| job.target = None),
+        seen(&|job| job.started = Some(at("2026-05-25T08:00:00Z"))),
+        seen(&|job| job.started = None),
+        Azure { named: Some(Reading::Absent), ..azure(item()) },
+        Azure { named: None, ..azure(item()) },
+    ];
+    for azure in wrong {
         let decision = decide(&with(word(), facts.clone()), &azure);
-        assert_eq!((effect(&decision), standing(&decision)), ("none", Some(Standing::Stalled)));
+        assert_eq!((effect(&decision), standing(&decision)), ("none", Some(Standing::Stalled)), "{azure:?}");
         assert!(message(&decision).contains("names job j9"), "{}", message(&decision));
     }
+}
+
+#[test]
+fn given_a_job_that_leads_nowhere_when_a_person_says_what_the_call_became_then_that_is_believed() {
+    let anothers = Job {
+        target: Some("db01".into()),
+        client_request_id: Some("6efffda2-64f5-478f-a250-b3a651d04f9c".into()),
+        ..failover_job(Phase::Succeeded)
+    };
+    let unheard_of = Job { ended: Some(now()), ..failover_job(Phase::Running) };
+    let own = Job { started: Some(now()), ..job("j9", "UnplannedFailover", Phase::Running, None) };
+    let later = at("2026-06-01T09:00:00Z");
+    let facts = Facts { record: Some(held(Kind::FailoverRequest, accepted())), ..facts(failover()) };
+    let happened = |id: &str| Word::Happened { client_request_id: own_id(), job: JobId(id.into()) };
+    let did_not = Word::DidNotHappen { client_request_id: own_id() };
+    for dead in [Reading::Known(anothers), Reading::Known(unheard_of), Reading::Absent] {
+        let azure =
+            Azure { job: Some(dead), named: Some(Reading::Known(own.clone())), now: Some(later), ..azure(item()) };
+        assert_eq!(effect(&decide(&facts, &azure)), "none", "{azure:?}");
+        let Effect::Write(record) = decide(&with(happened("j9"), facts.clone()), &azure).effect else {
+            panic!("not believed: {azure:?}")
+        };
+        assert_eq!(record.intent.unwrap().outcome, Some(Outcome::Accepted { job: JobId("j9".into()) }));
+        assert_eq!(effect(&decide(&with(happened("j1"), facts.clone()), &azure)), "none", "what is followed already");
+        let ended = end(&with(did_not.clone(), facts.clone()), &azure);
+        assert_eq!((ended.end, ended.reason), (End::Failed, Reason::OutcomeDecided), "{azure:?}");
+    }
+    let alive = [
+        Azure { job: Some(Reading::Known(failover_job(Phase::Running))), now: Some(later), ..azure(item()) },
+        Azure { job: Some(Reading::Absent), ..azure(item()) },
+        Azure { job: None, now: Some(later), ..azure(item()) },
+    ];
+    for azure in alive {
+        assert_eq!(effect(&decide(&with(did_not.clone(), facts.clone()), &azure)), "none", "{azure:?}");
+    }
+}
+
+#[test]
+fn given_a_call_that_came_to_nothing_when_a_person_says_so_too_then_it_is_not_made_again() {
+    let facts = Facts {
+        record: Some(held(Kind::FailoverRequest, Some(Outcome::Absent { detail: "nothing".into() }))),
+        ..facts(failover())
+    };
+    assert_eq!(effect(&decide(&facts, &azure(item()))), "send", "without a word it is");
+    let ended = end(&with(Word::DidNotHappen { client_request_id: own_id() }, facts), &azure(item()));
+    assert_eq!((ended.end, ended.reason), (End::Failed, Reason::OutcomeDecided));
+}
+
+#[test]
+fn given_a_cancel_when_the_vm_does_not_resolve_then_the_request_is_taken_back_all_the_same() {
+    let unresolved = || Err(Obstacle::new(Reason::SidesDisagree, "the sides disagree"));
+    let claimed = Facts { vm: unresolved(), ..facts(failover()) };
+    let ended = end(&with(Word::Cancel, claimed.clone()), &azure(item()));
+    assert_eq!((ended.end, ended.reason), (End::Cancelled, Reason::Cancelled));
+    let unread = Azure { jobs: None, ..azure(item()) };
+    let waits = decide(&with(Word::Cancel, claimed), &unread);
+    assert!(message(&waits).contains("no RecoveryVault of this namespace reads"), "{}", message(&waits));
+    let unclaimed = Facts { claim: None, vm: unresolved(), ..facts(failover()) };
+    assert_eq!(told(&with(Word::Cancel, unclaimed), &azure(item())).2, Some(Reason::SidesDisagree));
+}
+
+#[test]
+fn given_a_throttled_call_when_its_request_is_to_end_then_it_waits_until_a_job_would_be_listed() {
+    let held = |retry_after| Facts {
+        record: Some(held(Kind::FailoverRequest, Some(Outcome::Throttled { retry_after }))),
+        ..facts(failover())
+    };
+    let (early, late) = (at("2026-06-01T07:53:19Z"), at("2026-06-01T07:53:20Z"));
+    let seen = |now| Azure { now: Some(now), ..azure(item()) };
+    let cancelled = with(Word::Cancel, held(1));
+    assert_eq!(told(&cancelled, &seen(early)).2, Some(Reason::LookingBack));
+    assert_eq!(end(&cancelled, &seen(late)).end, End::Cancelled);
+    let orphan = Facts { request: None, ..held(1) };
+    assert_eq!(effect(&decide(&orphan, &seen(early))), "none");
+    assert_eq!(effect(&decide(&orphan, &Azure { now: None, ..azure(item()) })), "none");
+    assert_ne!(effect(&decide(&orphan, &seen(late))), "none", "the key is dropped");
 }
 
 #[test]

@@ -277,6 +277,7 @@ pub(super) fn azure(item: Item) -> Azure {
         points: Some(Reading::Known(points())),
         jobs: Some(Reading::Known(vec![])),
         job: None,
+        named: None,
         around: Some(around()),
         since_intent: Duration::ZERO,
         absent_for: None,

@@ -347,19 +347,12 @@ fn azure_says() -> BoxedStrategy<Azure> {
     let read_all = (read(item_says()), read(points), read(jobs), read(job_says()), weighted(0.95, around_says()));
     let writes_wait = prop_oneof![9 => Just(Duration::ZERO), 1 => duration()];
     let no_token = weighted(0.1, Just(refused_token()));
-    let calls = (writes_wait, no_token);
+    let calls = (writes_wait, no_token, read(job_says()));
     (weighted(0.95, time()), read_all, duration(), weighted(0.6, duration()), calls)
-        .prop_map(|(now, (item, points, jobs, job, around), since_intent, absent_for, (writes_wait, no_token))| Azure {
-            now,
-            item,
-            points,
-            jobs,
-            job,
-            around,
-            since_intent,
-            absent_for,
-            writes_wait,
-            no_token,
-        })
+        .prop_map(
+            |(now, (item, points, jobs, job, around), since_intent, absent_for, (writes_wait, no_token, named))| {
+                Azure { now, item, points, jobs, job, named, around, since_intent, absent_for, writes_wait, no_token }
+            },
+        )
         .boxed()
 }

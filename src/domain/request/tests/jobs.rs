@@ -5,7 +5,7 @@ use super::super::super::backoff::Class;
 use super::super::super::condition::{ConditionType, Standing, Truth};
 use super::super::super::failover::Failover;
 use super::super::super::ids::{Kind, Step};
-use super::super::super::item::Item;
+use super::super::super::item::{Item, Obstacle};
 use super::super::super::job::{Job, Phase};
 use super::super::super::observed::{Azure, Facts, Reading};
 use super::super::super::point::PointKind;
@@ -103,6 +103,28 @@ fn given_a_job_of_another_vm_when_it_was_named_for_this_call_then_it_is_followed
         assert_eq!(super::told::effect(&decision), wanted, "{azure:?}");
         let said = if wanted == "end" { end(&facts, &azure).reason } else { reason(&decision).unwrap() };
         assert_eq!(said, why, "{azure:?}");
+    }
+}
+
+#[test]
+fn given_a_job_under_another_id_when_the_vm_does_not_resolve_then_it_is_not_taken_for_this_request_s() {
+    let foreign = Job {
+        client_request_id: Some("6efffda2-64f5-478f-a250-b3a651d04f9c".into()),
+        target: Some("db01".into()),
+        ..failover_job(Phase::Succeeded)
+    };
+    let own = Job { target: Some("app01".into()), ..foreign.clone() };
+    let vm = || Err(Obstacle::new(Reason::Pending, "The vault has not been listed yet."));
+    let facts = Facts { vm: vm(), ..following(failover()) };
+    let late =
+        |job: &Job, item| Azure { item, now: Some(at("2026-06-01T10:00:00Z")), ..with_job(pending(), job.clone()) };
+    for (job, item, wanted) in [
+        (&foreign, None, "none"),
+        (&foreign, Some(Reading::Known(pending())), "none"),
+        (&own, None, "none"),
+        (&own, Some(Reading::Known(pending())), "end"),
+    ] {
+        assert_eq!(super::told::effect(&decide(&facts, &late(job, item.clone()))), wanted, "{job:?} {item:?}");
     }
 }
 

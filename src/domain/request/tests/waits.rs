@@ -1,6 +1,7 @@
 //! What keeps a request waiting, sending nothing, and what ends the waiting.
 
 use super::super::super::Reason;
+use super::super::super::around::Around;
 use super::super::super::backoff::Class;
 use super::super::super::condition::Standing;
 use super::super::super::ids::Kind;
@@ -343,5 +344,25 @@ fn given_a_request_that_comes_too_early_then_it_waits_for_what_may_still_come_an
     for (facts, item, request_age, pending, want) in table {
         let facts = Facts { request_age, pending, ..facts };
         assert_eq!(told(&facts, &azure(item)), want, "{:?} {:?} {:?}", facts.key, facts.pending, request_age);
+    }
+}
+
+#[test]
+fn given_grounds_that_are_too_old_when_a_call_was_decided_then_it_is_shown_and_nothing_sent() {
+    let decision = super::super::too_slow(&facts(failover()), Duration::from_secs(27));
+    assert_eq!(effect(&decision), "none");
+    assert_eq!(reason(&decision), Some(Reason::VaultUnreachable));
+    assert!(message(&decision).contains("27 s") && message(&decision).contains("Nothing was sent"));
+}
+
+#[test]
+fn given_unmet_preconditions_when_the_request_is_old_then_they_are_looked_at_more_seldom() {
+    let unmet =
+        Azure { around: Some(Around { cache_account: Some(Reading::Absent), ..around() }), ..azure(committed()) };
+    for (age, seconds) in [(None, 15), (Some(100), 15), (Some(600), 60), (Some(90_000), 300)] {
+        let facts = Facts { request_age: age.map(Duration::from_secs), ..facts(reprotect()) };
+        let decision = decide(&facts, &unmet);
+        assert_eq!(reason(&decision), Some(Reason::PreconditionsUnmet), "{}", message(&decision));
+        assert_eq!(decision.next, Next::After(Duration::from_secs(seconds)), "{age:?}");
     }
 }

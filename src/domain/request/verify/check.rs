@@ -13,8 +13,9 @@ use super::{Case, SOON, read};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// How long until what a person must mend is looked at again.
+/// How long until what a person must mend is looked at again, at first and when it has waited for long: a tenth of its age.
 const MENDED: Duration = Duration::from_secs(15);
+const MENDED_LATE: Duration = Duration::from_secs(300);
 
 /// How much later than the end of a failover's job the item may say that it was.
 const SAME_FAILOVER: SignedDuration = SignedDuration::from_secs(30);
@@ -99,6 +100,11 @@ impl Case<'_> {
         self.wait(obstacle.reason, format!("{} The request waits until its validUntil.", obstacle.message), after)
     }
 
+    /// Each look reads some ten resources: many that wait for days must not use up what the others need.
+    fn mended(&self) -> Duration {
+        self.facts.request_age.map_or(MENDED, |age| (age / 10).clamp(MENDED, MENDED_LATE))
+    }
+
     /// What holds for every verb: said without times, so that a status does not change while nothing happens.
     fn common(&self, item: &Item, check: &Check) -> Vec<Precondition> {
         let offers = format!("Azure offers {}.", item.allowed.join(", "));
@@ -119,7 +125,7 @@ impl Case<'_> {
         if !stopping.is_empty() {
             let list: Vec<_> = stopping.iter().map(|c| format!("{}: {}", c.name, c.detail)).collect();
             let text = format!("Nothing is sent until this is so. {}", list.join(" "));
-            return *self.until_valid(Obstacle::new(Reason::PreconditionsUnmet, text), MENDED);
+            return *self.until_valid(Obstacle::new(Reason::PreconditionsUnmet, text), self.mended());
         }
         match self.point(scene.item) {
             Ok(Some(point)) if self.request.verb.stands_at(scene.item, &point) => {

@@ -8,7 +8,7 @@ use super::super::super::job::Job;
 use super::super::super::observed::{Azure, Facts, Limits, Reading, Vm};
 use super::super::super::record::{End, Intent, Outcome};
 use super::super::super::verb;
-use super::super::{BLOCKED, Decision, Effect, Next, conclude, wait};
+use super::super::{BLOCKED, Decision, Effect, Next, wait};
 use super::{Case, SOON, case_on, expiry};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -37,8 +37,15 @@ pub(in crate::domain::request) fn end_unless_sent(
     let Some(vm) = claimed(facts) else {
         return wait(facts, &Obstacle::new(Reason::Pending, "The target is not frozen yet."), Next::After(SOON));
     };
+    if azure.jobs.is_none() {
+        let text = format!(
+            "{} Whether a call of this request was made before cannot be looked up: no RecoveryVault of this namespace reads the vault {}. Create it again, or delete this request.",
+            how.1.message, vm.vault_id
+        );
+        return wait(facts, &Obstacle::new(Reason::VaultNotFound, text), Next::After(BLOCKED));
+    }
     match case_on(&vm, facts, azure, step) {
-        Ok(case) => case.sent_before().unwrap_or_else(|| conclude(facts, azure, how.0, how.1, None)),
+        Ok(case) => case.sent_before().unwrap_or_else(|| case.end(how.0, how.1)),
         Err((missing, next)) => wait(facts, &missing, next),
     }
 }
@@ -72,6 +79,7 @@ impl Case<'_> {
             let Some(holder) = self.record.holder.as_ref().filter(|holder| **holder != self.facts.key) else {
                 return Some(adopted);
             };
+            let holder = holder.told_in(&self.facts.key.namespace);
             let text =
                 format!("A call of this request was made before, and its job is taken up once {holder} has ended.");
             return Some(*self.wait(Reason::ItemHeld, text, BLOCKED));
@@ -157,7 +165,8 @@ impl Case<'_> {
     }
 
     pub(super) fn ordinal(&self) -> u32 {
-        let used = self.record.finished.iter().filter(|d| d.step == self.step).count();
+        let held = self.record.held_by(&self.facts.key);
+        let used = self.record.finished.iter().filter(|d| held && d.step == self.step).count();
         u32::try_from(used).unwrap_or(u32::MAX)
     }
 
