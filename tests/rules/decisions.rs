@@ -65,6 +65,30 @@ async fn a_job_that_a_person_names_is_followed_where_jobs_do_not_carry_their_ids
     assert_eq!(world.accepted().await, ["unplannedFailover"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_answer_named_another_vms_job_is_followed_by_the_job_that_a_person_names() {
+    let world = World::new().await;
+    let other = world.sim.actor(json!({"verb": "unplannedFailover", "item": "db01"})).await;
+    let anothers = other["jobId"].as_str().unwrap();
+    let path = format!("/Subscriptions/s/vaults/v/replicationJobs/{anothers}");
+    let headers = json!({"x-ms-request-id": path, "location": null, "azure-asyncoperation": null});
+    world.sim.faults(json!({"operation": "unplannedFailover", "effect": "alter", "headers": headers})).await;
+    world.apply(sample("failover")).await;
+    let held = world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("JobUnreadable"))).await;
+    let id = call_id(&held).to_owned();
+    assert!(message(&held, "Reconciling").contains(&id), "the words name what a decision needs: {held:#}");
+    let job = world.sim.accepted().await.iter().find_map(|call| {
+        let own = call["clientRequestId"].as_str().is_some_and(|of| of.eq_ignore_ascii_case(&id));
+        own.then(|| call["jobId"].as_str().unwrap().to_owned())
+    });
+    let release =
+        |job: &str| format!("  decision: Release\n  clientRequestId: {id}\n  outcome: Happened\n  jobId: {job}");
+    world.apply(decision("the-right-one", &release(&job.unwrap()))).await;
+    world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
+    world.wait("RequestDecision", "the-right-one", ("Ready", "True", Some("OutcomeDecided"))).await;
+    assert_eq!(world.accepted().await, ["unplannedFailover"]);
+}
+
 /// Azure must have had its time, 180 s of it, before anybody can know that nothing happened.
 #[ignore = "takes four minutes of real time; .ci/run runs it"]
 #[tokio::test(flavor = "multi_thread")]
