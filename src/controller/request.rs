@@ -126,6 +126,8 @@ async fn decide_and_act<K: VerbOf>(ctx: &Context, mut observed: Observed<K>) -> 
         observed.object = observed.object.filter(|_| object.is_some());
     }
     if !observed.facts.decisions.is_empty() {
+        // What a person said may be a reason to look at the record's vault, and no longer at the VM's.
+        observed.handle = handle(ctx, &observed.facts, observed.vm.as_ref());
         azure = azure::observe(ctx, &observed.facts, observed.handle.as_deref()).await;
     }
     let read = ctx.machine.since(began);
@@ -247,7 +249,7 @@ fn handle(ctx: &Context, facts: &Facts, vm: Option<&NamedVm>) -> Option<Arc<Vaul
         let vault = vm?.vault.clone()?;
         let handle = ctx.vaults.get(&(facts.key.namespace.clone(), vault))?;
         // The RecoveryVault may have been made anew, for another vault, since the VM was resolved by it.
-        let same_vault = facts.vm.as_ref().is_ok_and(|vm| vm.vault_id == handle.vault.to_string());
+        let same_vault = facts.vm.as_ref().map_or(true, |vm| vm.vault_id == handle.vault.to_string());
         return Some(handle).filter(|_| same_vault);
     }
     facts.record.as_ref().and_then(|record| ctx.vaults.of_vault(&record.vault_id, &facts.key.namespace))

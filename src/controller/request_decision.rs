@@ -6,6 +6,7 @@ use super::request::PassError;
 use super::share;
 use super::wake::Sleeper;
 use crate::api::v1alpha1::{DecidedKind, DecidedOutcome, DecisionKind, RequestDecision, RequestDecisionStatus};
+use crate::domain::Reason;
 use crate::domain::condition::{Condition, ConditionType, Truth};
 use crate::domain::decision::{PersonDecision, Word, conditions};
 use crate::domain::ids::{Kind, RequestKey};
@@ -18,6 +19,9 @@ use std::time::Duration;
 
 /// While it has not taken effect, it is looked at again after this time.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// The same, while Azure's job goes before it.
+const FOLLOWING: Duration = Duration::from_secs(30);
 
 /// One whose request is another replica's work is looked at again after this time.
 const ANOTHERS: Duration = Duration::from_secs(5);
@@ -62,7 +66,8 @@ pub(super) async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Res
         return Ok(Next::OnChange);
     }
     ctx.wake.up(Sleeper::Request(key));
-    Ok(Next::After(AGAIN))
+    let follows = shown.iter().any(|c| c.reason == Reason::JobRunning);
+    Ok(Next::After(if follows { FOLLOWING } else { AGAIN }))
 }
 
 fn has_ended(object: &RequestDecision) -> bool {

@@ -150,9 +150,9 @@ fn release_effect(id: &str, said: Option<&JobId>, key: &RequestKey, record: &Rec
         }
         Some((_, Some(Outcome::Accepted { job }))) => {
             let text = format!(
-                "Job {job} is followed as the call of {key}. Something else is believed only where that job is shown not to be it, is gone, or ended in an unknown way."
+                "Job {job} is followed as the call of {key}, and Azure's word goes before a person's. This decision counts only where that job is shown to be another VM's."
             );
-            (Standing::Reconciling, Reason::Pending, text)
+            (Standing::Reconciling, Reason::JobRunning, text)
         }
         _ if record.consumed(key).is_some_and(|c| c.result.is_some()) => {
             (Standing::Ready, Reason::OutcomeDecided, format!("{key} has ended, and its VM is free."))
@@ -235,7 +235,7 @@ mod tests {
         let table = [
             ("id-1", held(None), (Standing::Reconciling, Reason::Pending)),
             ("id-2", held(None), (Standing::Stalled, Reason::NothingToDecide)),
-            ("id-1", held(accepted.clone()), (Standing::Reconciling, Reason::Pending)),
+            ("id-1", held(accepted.clone()), (Standing::Reconciling, Reason::JobRunning)),
             ("id-1", held(Some(Outcome::Absent { detail: String::new() })), (Standing::Reconciling, Reason::Pending)),
             ("id-1", ended(End::Failed), (Standing::Ready, Reason::OutcomeDecided)),
             ("id-1", Record::empty("v", "i"), (Standing::Stalled, Reason::NothingToDecide)),
@@ -245,7 +245,7 @@ mod tests {
         }
         let happened = |job: &str| Word::Happened { client_request_id: "id-1".into(), job: JobId(job.into()) };
         for (job, want) in
-            [("j", (Standing::Ready, Reason::OutcomeDecided)), ("k", (Standing::Reconciling, Reason::Pending))]
+            [("j", (Standing::Ready, Reason::OutcomeDecided)), ("k", (Standing::Reconciling, Reason::JobRunning))]
         {
             assert_eq!(shown(happened(job), Some(&held(accepted.clone()))), want, "{job}");
         }

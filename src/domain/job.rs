@@ -6,6 +6,13 @@ use jiff::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub String);
 
+impl JobId {
+    /// Whether it stands in place of an id that could not be read.
+    pub fn is_nobodys(&self) -> bool {
+        self.0.chars().all(|c| matches!(c, '0' | '-'))
+    }
+}
+
 impl std::fmt::Display for JobId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)

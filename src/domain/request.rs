@@ -19,11 +19,13 @@ mod follow;
 mod shown;
 mod stage;
 mod verify;
+mod whose;
 
-pub(super) use follow::own_item;
 pub use shown::Run;
 pub use stage::{Stage, first_step, stage};
 pub use verify::look_back_since;
+pub(super) use whose::own_item;
+pub use whose::{is_anothers, is_suspect};
 
 use shown::view;
 use stage::{changed_target, same_spec};
@@ -97,8 +99,8 @@ fn decide_stage(facts: &Facts, stage: Stage, azure: &Azure) -> Decision {
         Stage::Follow(job) => follow::decide(facts, azure, &job),
         Stage::Resolve => resolve::decide(facts, azure),
         Stage::Withdraw => {
-            if let Some(waits) = verify::may_be_listed_yet(facts, azure) {
-                return waits;
+            if let Some(decision) = verify::after_throttled(facts, azure) {
+                return decision;
             }
             let gone = Obstacle::new(Reason::Withdrawn, "The request's object is gone; nothing was sent.");
             let effect = facts.record.as_ref().map_or(Effect::None, |r| Effect::Write(r.withdraw(&facts.key)));
@@ -110,10 +112,10 @@ fn decide_stage(facts: &Facts, stage: Stage, azure: &Azure) -> Decision {
 /// What is shown in place of a call whose grounds took so long to read that they are too old to make it on.
 pub fn too_slow(facts: &Facts, took: Duration) -> Decision {
     let text = format!(
-        "It took {} s to read what this call is decided by, and no call is made on what is older than 10 s. Nothing was sent; it is tried again. Look at the RecoveryVault's conditions, and whether Azure or this cluster's API server is slow.",
+        "It took {} s to read what this call is decided by, and no call is made on what is older than 10 s. It was not made, and is tried again. Look at the RecoveryVault's conditions, and whether Azure or this cluster's API server is slow.",
         took.as_secs()
     );
-    wait(facts, &Obstacle::new(Reason::VaultUnreachable, text), Next::After(TRIED_AGAIN))
+    wait(facts, &verify::as_it_stands(facts, Obstacle::new(Reason::VaultUnreachable, text)), Next::After(TRIED_AGAIN))
 }
 
 /// How long until a call that could not be decided in time is tried again.

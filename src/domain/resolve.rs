@@ -7,7 +7,7 @@ use super::Reason;
 use super::condition::Standing;
 use super::decision::{PersonDecision, Word, release};
 use super::ids::{MAX_ATTEMPTS, Step, same};
-use super::item::Obstacle;
+use super::item::{Item, Obstacle};
 use super::job::{Job, JobId};
 use super::observed::{Adoption, Azure, Facts, Reading};
 use super::record::{End, Intent, Outcome, Record};
@@ -61,8 +61,14 @@ pub(super) fn decided(
         let obstacle = Obstacle::new(Reason::OutcomeDecided, text);
         return super::request::conclude(facts, azure, End::Failed, obstacle, None);
     };
-    let named = azure.named.as_ref().and_then(Reading::known);
-    if named.is_some_and(|found| may_have_become(facts, azure, record, intent, found)) {
+    let (named, item) = (azure.named.as_ref(), own_item(facts, azure, record));
+    if !matches!(named, Some(Reading::Known(_) | Reading::Absent)) || item.is_none() {
+        let text =
+            format!("Job {job} and the VM cannot be compared now. They are looked at again. {}", decision.told());
+        let obstacle = Obstacle::new(Reason::Resolving, text);
+        return super::request::show(facts, Standing::Reconciling, &obstacle, None, Next::After(AGAIN));
+    }
+    if named.and_then(Reading::known).zip(item).is_some_and(|(found, item)| may_have_become(item, intent, found)) {
         let text = format!("By a person's word job {job} is the {noun}, and is followed. {}", decision.told());
         let obstacle = Obstacle::new(Reason::Resolving, text);
         let shown = super::request::show(facts, Standing::Reconciling, &obstacle, None, Next::Now);
@@ -80,14 +86,14 @@ pub(super) fn decided(
 const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 
 /// Whether the job is of this verb and VM, and began since the call: a person may have read the wrong line.
-fn may_have_become(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &Job) -> bool {
+fn may_have_become(item: &Item, intent: &Intent, job: &Job) -> bool {
     let says = |field: &Option<String>, want: &str| field.as_ref().is_some_and(|have| same(have, want));
-    let of_this_vm = own_item(facts, azure, record).is_some_and(|item| says(&job.target, &item.friendly_name));
+    let of_this_vm = says(&job.target, &item.friendly_name) || says(&job.client_request_id, &intent.client_request_id);
     let since = intent.t0.is_none_or(|t0| job.started.is_some_and(|start| t0.duration_since(start) <= CLOCKS));
     says(&job.scenario, verb::row(intent.step).scenario) && of_this_vm && since
 }
 
-fn own_job<'a>(jobs: &'a [Job], intent: &Intent) -> Option<&'a Job> {
+pub(super) fn own_job<'a>(jobs: &'a [Job], intent: &Intent) -> Option<&'a Job> {
     let scenario = verb::row(intent.step).scenario;
     // The jobs that do its work may carry the id too.
     let of_step = |job: &Job| job.scenario.as_ref().is_none_or(|s| same(s, scenario));
@@ -95,13 +101,13 @@ fn own_job<'a>(jobs: &'a [Job], intent: &Intent) -> Option<&'a Job> {
     jobs.iter().find(|job| of_step(job) && carries(job))
 }
 
-fn adopt(facts: &Facts, record: &Record, job: &Job) -> Decision {
+pub(super) fn adopt(facts: &Facts, record: &Record, job: &Job) -> Decision {
     let obstacle = Obstacle::new(
         Reason::Resolving,
         format!("The call was executed: job {} carries its id and is followed.", job.id),
     );
     let shown = super::request::show(facts, Standing::Reconciling, &obstacle, None, Next::Now);
-    Decision { effect: Effect::Write(record.with_outcome(Outcome::Accepted { job: job.id.clone() })), ..shown }
+    Decision { effect: Effect::Write(record.with_job(job.id.clone())), ..shown }
 }
 
 /// Whether one complete look shows that nothing came of the call: long enough after it the item is idle, still allows the
@@ -125,6 +131,9 @@ pub fn absent(facts: &Facts, azure: &Azure) -> bool {
         && item.allows(verb::row(intent.step).operation)
         && !jobs.iter().any(began)
 }
+
+/// A job whose detail cannot be read this long after the call will not tell whose it is.
+const TOLD_BY_THEN: Duration = Duration::from_secs(900);
 
 /// The time between two looks that must agree: with the first one's age it exceeds the lag of Azure's job list.
 const TWO_LOOKS: Duration = Duration::from_secs(30);
@@ -207,7 +216,10 @@ fn seen(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) -> 
     let mut others = jobs.iter().filter(candidate);
     let silent = jobs.iter().filter(candidate).find(|j| j.client_request_id.is_none());
     match (silent, others.next()) {
-        (Some(job), _) => (format!("{detail}Job {} of this VM does not say who started it.", job.id), job.detailed),
+        (Some(job), _) => {
+            let told = job.detailed || azure.since_intent >= TOLD_BY_THEN;
+            (format!("{detail}Job {} of this VM does not say who started it.", job.id), told)
+        }
         (None, Some(job)) => (format!("{detail}Job {} of this VM was started by somebody else.", job.id), true),
         (None, None) => (format!("{detail}No job since the call carries its id."), true),
     }

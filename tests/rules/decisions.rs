@@ -67,7 +67,8 @@ async fn a_job_that_a_person_names_is_followed_where_jobs_do_not_carry_their_ids
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_whose_answer_named_another_vms_job_is_followed_by_the_job_that_a_person_names() {
-    let world = World::new().await;
+    let seed = |seed: &str| format!("{seed}\nbehaviour: {{jobActivityId: false}}\n");
+    let world = World::with(Setup { seed, ..Setup::default() }).await;
     let other = world.sim.actor(json!({"verb": "unplannedFailover", "item": "db01"})).await;
     let anothers = other["jobId"].as_str().unwrap();
     let path = format!("/Subscriptions/s/vaults/v/replicationJobs/{anothers}");

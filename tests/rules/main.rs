@@ -16,6 +16,7 @@ mod change_point;
 mod contention;
 mod counted;
 mod crash;
+mod credentials;
 mod decisions;
 mod deletion;
 mod demo;

@@ -1,5 +1,6 @@
 //! The operator's own identity: only in the namespaces that its installer names.
 
+use crate::credentials::survives;
 use crate::harness::Operator;
 use crate::world::{FAILOVER, Setup, World, message, sample};
 
@@ -10,8 +11,8 @@ fn vault() -> String {
 }
 
 /// A world whose machine has the identity that the seed says, and an operator that may use it here.
-async fn world(seed: fn(&str) -> String) -> (World, Operator) {
-    let mut world = World::with(Setup { seed, with_vm: false, ..Setup::default() }).await;
+async fn world(seed: fn(&str) -> String, clock_rate: u32) -> (World, Operator) {
+    let mut world = World::with(Setup { seed, clock_rate, with_vm: false, ..Setup::default() }).await;
     world.operator.kill();
     let mut args = Setup::default().operator_args;
     args.extend(["--allow-managed-identity-namespace".to_owned(), world.namespace.clone()]);
@@ -21,10 +22,20 @@ async fn world(seed: fn(&str) -> String) -> (World, Operator) {
     (world, allowed)
 }
 
+fn with_identity(seed: &str) -> String {
+    seed.replace("    role: operator", "    managedIdentity: true\n    role: operator")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_managed_identity_taken_away_in_mid_failover_loses_nothing_and_calls_once() {
+    let (world, _operator) = world(with_identity, 1).await;
+    let body = serde_json::json!({"error": "invalid_request", "error_description": "Identity not found"});
+    survives(&world, (400, body, "Identity not found")).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn i18_a_managed_identity_serves_the_namespace_that_the_installer_names() {
-    let (world, _operator) =
-        world(|seed| seed.replace("    role: operator", "    managedIdentity: true\n    role: operator")).await;
+    let (world, _operator) = world(with_identity, 40).await;
     world.apply(sample("failover")).await;
     world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
     assert_eq!(world.accepted().await, ["unplannedFailover"]);
@@ -37,7 +48,7 @@ async fn i18_a_managed_identity_serves_the_namespace_that_the_installer_names() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn i18_a_machine_without_an_identity_is_told_and_nothing_is_sent() {
-    let (world, _operator) = world(str::to_owned).await;
+    let (world, _operator) = world(str::to_owned, 40).await;
     world.apply(sample("failover")).await;
     let vault = world.wait("RecoveryVault", "vault-dr", ("Ready", "False", Some("CredentialsFailed"))).await;
     assert!(message(&vault, "Ready").contains("Identity not found"), "{vault:#}");

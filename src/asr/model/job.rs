@@ -18,19 +18,19 @@ pub struct Job {
     #[serde(rename = "name")]
     pub id: JobId,
     /// The verb: `UnplannedFailover`, `CommitFailover`, `ChangePit`, `SwitchReplicationGroupProtection`, ...
-    #[serde(default, deserialize_with = "odd::word")]
+    #[serde(default, deserialize_with = "odd::text")]
     pub scenario_name: Option<String>,
     /// The verb for people.
-    #[serde(default, deserialize_with = "odd::word")]
+    #[serde(default, deserialize_with = "odd::text")]
     pub friendly_name: Option<String>,
     /// `NotStarted`, `InProgress`, `Succeeded`, `Failed`, `Cancelled`, `Suspended`, `Other`.
-    #[serde(default, deserialize_with = "odd::word")]
+    #[serde(default, deserialize_with = "odd::text")]
     pub state: Option<String>,
     /// More of it: `Completed`, `PartiallySucceeded`, `CompletedWithInformation`, `Skipped`, ...
-    #[serde(default, deserialize_with = "odd::word")]
+    #[serde(default, deserialize_with = "odd::text")]
     pub state_description: Option<String>,
     /// `"{client request id} ActivityId: {correlation id}"`.
-    #[serde(default, deserialize_with = "odd::word")]
+    #[serde(default, deserialize_with = "odd::text")]
     pub activity_id: Option<String>,
     /// Its tasks in order. They change while it runs.
     #[serde(default, deserialize_with = "odd::each")]
@@ -48,13 +48,13 @@ pub struct Job {
     #[serde(default, deserialize_with = "odd::each")]
     pub allowed_actions: Vec<String>,
     /// An internal GUID, no ARM id.
-    #[serde(default, deserialize_with = "odd::word")]
+    #[serde(default, deserialize_with = "odd::text")]
     pub target_object_id: Option<String>,
     /// The item's VM, often lower-cased.
-    #[serde(default, deserialize_with = "odd::word")]
+    #[serde(default, deserialize_with = "odd::text")]
     pub target_object_name: Option<String>,
     /// `ProtectionEntity` for an item; wrong in a stub.
-    #[serde(default, deserialize_with = "odd::word")]
+    #[serde(default, deserialize_with = "odd::text")]
     pub target_instance_type: Option<String>,
     /// What only some verbs have.
     #[serde(default, rename = "customDetails", deserialize_with = "odd::or_none")]

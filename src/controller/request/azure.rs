@@ -9,7 +9,8 @@ use crate::domain::decision::{PersonDecision, Word, otherwise, release};
 use crate::domain::ids::{ItemKey, Step, same};
 use crate::domain::job::{Job, JobId, Phase};
 use crate::domain::observed::{Adoption, Azure, Facts, Reading, Unreadable};
-use crate::domain::request::{Stage, first_step, look_back_since, stage};
+use crate::domain::record::Intent;
+use crate::domain::request::{Stage, first_step, is_anothers, is_suspect, look_back_since, stage};
 use crate::domain::resolve::absent;
 use crate::domain::verb;
 use jiff::{SignedDuration, Timestamp};
@@ -24,6 +25,10 @@ pub(super) async fn observe(ctx: &Context, facts: &Facts, handle: Option<&VaultH
         Stage::Follow(job) => follow(ctx, handle, facts, &job).await,
         Stage::Resolve => resolve(ctx, handle, facts).await,
         Stage::LookBack(step, ..) => look_back(handle, facts, step).await,
+        Stage::Withdraw => match facts.record.as_ref().and_then(|record| record.intent.as_ref()) {
+            Some(intent) => look_back(handle, facts, intent.step).await,
+            None => Azure::default(),
+        },
         Stage::Blocked(..) if has_expired(handle, facts) => match first_step(facts) {
             Some(step) => look_back(handle, facts, step).await,
             None => Azure::default(),
@@ -39,7 +44,7 @@ pub(super) async fn observe(ctx: &Context, facts: &Facts, handle: Option<&VaultH
 }
 
 async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
-    let Ok(vm) = &facts.vm else { return Azure::default() };
+    let Ok(vm) = &facts.vm else { return look_back(handle, facts, step).await };
     let choice = facts.request.as_ref().and_then(|r| r.verb.point_choice(step)).is_some_and(|c| c.needs_list());
     let points = async { if choice { Some(handle.recovery_points(&vm.item.id, Purpose::Verb).await) } else { None } };
     let (item, points, jobs, no_token) = tokio::join!(
@@ -143,28 +148,38 @@ async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) 
     };
     saw_adoption(handle, facts, &job);
     let intent = facts.record.as_ref().and_then(|r| r.intent.as_ref());
-    let named = named(handle, intent.and_then(|intent| otherwise(&facts.decisions, intent, id))).await;
-    if named.is_none() && !job.known().is_some_and(|j| j.phase.is_terminal()) {
+    let suspect = intent.zip(job.known()).is_some_and(|(intent, job)| job.detailed && is_suspect(intent, job));
+    let over = job.known().is_some_and(|j| j.phase.is_terminal());
+    if !over && !suspect {
         return Azure { job: Some(job), ..Azure::default() };
     }
-    if job.known().is_some_and(|j| j.phase.is_terminal()) {
+    if over {
         handle.ended(id);
     }
     let job = with_cause(handle, job).await;
     let moved_to = job.known().and_then(|j| j.moved_to.clone());
     let Some(path) = moved_to.or_else(|| item_path(handle, facts)) else {
-        return Azure { job: Some(job), named, ..Azure::default() };
+        return Azure { job: Some(job), ..Azure::default() };
     };
-    let step = intent.map(|i| i.step);
-    let points = async {
-        if step.is_some_and(|s| verb::row(s).from_point) {
-            Some(handle.recovery_points(&path, Purpose::JobList).await)
-        } else {
-            None
-        }
-    };
+    let wants_points = over && intent.is_some_and(|i| verb::row(i.step).from_point);
+    let points =
+        async { if wants_points { Some(handle.recovery_points(&path, Purpose::JobList).await) } else { None } };
     let (item, points) = tokio::join!(handle.item(&path, Purpose::JobList), points);
-    Azure { job: Some(job), named, item: Some(item), points, ..Azure::default() }
+    let seen = Azure { job: Some(job), item: Some(item), points, ..Azure::default() };
+    match intent {
+        Some(intent) if is_anothers(facts, &seen) => instead(handle, facts, intent, id, seen).await,
+        _ => seen,
+    }
+}
+
+/// What the call may have become in place of the job that Azure named: the vault's jobs, and the one that a person names.
+async fn instead(handle: &VaultHandle, facts: &Facts, intent: &Intent, id: &JobId, seen: Azure) -> Azure {
+    let target = seen.item.as_ref().and_then(Reading::known).map(|item| item.friendly_name.clone());
+    let since = intent.t0.and_then(|t0| t0.checked_sub(Duration::from_secs(3600)).ok());
+    let (jobs, named) =
+        tokio::join!(handle.fresh_jobs(Purpose::Resolver), named(handle, otherwise(&facts.decisions, intent, id)));
+    let jobs = detailed(handle, jobs, intent.step, (target.as_deref(), since), Purpose::Resolver).await;
+    Azure { jobs: Some(jobs), named, ..seen }
 }
 
 /// The job by a GET: how it ended is worth more than what it is doing. What it is doing may also be left to the list.

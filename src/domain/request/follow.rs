@@ -10,6 +10,7 @@ use super::super::observed::{Azure, Facts, Reading};
 use super::super::point::last_segment;
 use super::super::record::{End, Finished, Intent, PointRef, Record};
 use super::super::{resolve, verb};
+use super::whose::{Whose, whose};
 use super::{Decision, Effect, Next, conclude, show};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -24,20 +25,16 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
             Obstacle::new(Reason::InternalError, "A job is followed without its intent. Please report this.");
         return show(facts, Standing::Reconciling, &obstacle, None, Next::After(JOB_NEWS));
     };
-    if let Some(decision) =
-        is_dead_end(facts, azure, record, intent).then(|| otherwise(&facts.decisions, intent, id)).flatten()
-    {
-        return resolve::decided(facts, azure, record, intent, decision);
-    }
     let noun = verb::row(intent.step).noun;
     let next = Next::OnJobNews(JOB_NEWS);
     let unreadable = |text, next| running(facts, Reason::JobUnreadable, text, None, next);
     match &azure.job {
-        Some(Reading::Known(job)) if is_anothers(facts, azure, record, intent, job) => {
-            unreadable(named_another(intent, job), next)
-        }
-        Some(Reading::Known(job)) if job.phase.is_terminal() => ended(facts, azure, record, intent, job),
-        Some(Reading::Known(job)) => going(facts, intent, job),
+        Some(Reading::Known(job)) => match whose(facts, azure, record, intent, job) {
+            Whose::Anothers => anothers(facts, azure, record, intent, job),
+            Whose::NotKnown => unreadable(not_known(intent, job), next),
+            Whose::Own if job.phase.is_terminal() => ended(facts, azure, record, intent, job),
+            Whose::Own => going(facts, noun, job),
+        },
         Some(Reading::Unreadable(u)) => {
             let text = format!(
                 "The {noun} was accepted as job {id}, which cannot be read at the moment: {}",
@@ -47,8 +44,7 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
         }
         Some(Reading::Absent) => {
             let text = format!(
-                "The {noun} was accepted as job {id}, which Azure does not show. It is looked for again; nothing is sent meanwhile, and the VM stays locked for other requests. Look for the job in the portal; if it is gone for good, say in a RequestDecision what became of the call (client request id {}), 10 minutes after it at the earliest.",
-                intent.client_request_id
+                "The {noun} was accepted as job {id}, which Azure does not show. It is looked for again; nothing is sent meanwhile, and the VM stays locked for other requests. Look for the job in the portal."
             );
             unreadable(text, next)
         }
@@ -61,25 +57,27 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
     }
 }
 
-/// Whether following leads nowhere: the job is not there, is another one, or ended in an unknown way. A person may say then
-/// what became of the call.
-fn is_dead_end(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent) -> bool {
-    match &azure.job {
-        Some(Reading::Known(job)) => {
-            is_anothers(facts, azure, record, intent, job) || (job.ended.is_some() && !job.phase.is_terminal())
+/// Azure named a job of another VM or verb. The call's own is followed where the vault's jobs show it by its id, or a person names
+/// it; a person may also say that there is none.
+fn anothers(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &Job) -> Decision {
+    let listed = azure.jobs.as_ref().and_then(Reading::known).and_then(|jobs| resolve::own_job(jobs, intent));
+    if let Some(own) = listed.filter(|own| own.id != job.id) {
+        return resolve::adopt(facts, record, own);
+    }
+    match otherwise(&facts.decisions, intent, &job.id) {
+        Some(decision) if azure.jobs.as_ref().is_some_and(|jobs| jobs.known().is_some()) => {
+            resolve::decided(facts, azure, record, intent, decision)
         }
-        // A job may be missing for a moment after it was accepted.
-        Some(Reading::Absent) => azure.now.zip(intent.t0).is_some_and(|(now, t0)| now.duration_since(t0) > PATIENCE),
-        Some(Reading::Unreadable(_)) | None => false,
+        _ => running(facts, Reason::JobUnreadable, named_another(intent, job), None, Next::OnJobNews(JOB_NEWS)),
     }
 }
 
 /// A job that has not come to an end that is known.
-fn going(facts: &Facts, intent: &Intent, job: &Job) -> Decision {
-    let (id, noun, call) = (&job.id, verb::row(intent.step).noun, &intent.client_request_id);
+fn going(facts: &Facts, noun: &str, job: &Job) -> Decision {
+    let id = &job.id;
     let (reason, text) = if job.ended.is_some() {
         let text = format!(
-            "Job {id} of the {noun} has ended, in a state that this program does not know ({}): whether it went well is not guessed. Nothing is sent, and the VM stays locked for this request. Look at the job and at the VM in the portal, say in a RequestDecision what became of the call (client request id {call}), and report the word.",
+            "Job {id} of the {noun} has ended, in a state that this program does not know ({}): whether it went well is not guessed. Nothing is sent, and the VM stays locked for this request. Look at the job and at the VM in the portal, and report the word.",
             job.state_text
         );
         (Reason::JobUnreadable, text)
@@ -97,7 +95,7 @@ fn going(facts: &Facts, intent: &Intent, job: &Job) -> Decision {
 
 fn named_another(intent: &Intent, job: &Job) -> String {
     format!(
-        "Azure named job {} for the {}, and that job is {} of {}, under another call's id. It is not taken for this request's. Nothing is sent, and the VM stays locked for this request. Look for the VM's own job in the portal, and say in a RequestDecision what became of the call (client request id {}); please report this.",
+        "Azure named job {} for the {}, and that job is another one: {} of {}. It is not taken for this request's. Nothing is sent, and the VM stays locked for this request. Look for the VM's own job in the portal, then say in a RequestDecision what became of the call (client request id {}); please report this.",
         job.id,
         verb::row(intent.step).noun,
         job.scenario.as_deref().unwrap_or("an operation"),
@@ -106,20 +104,12 @@ fn named_another(intent: &Intent, job: &Job) -> String {
     )
 }
 
-/// Whether the job says that it is of another call, and is not known to be of this VM and verb: a mere difference of names is
-/// none, since a reprotect's item may be renamed by it.
-fn is_anothers(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &Job) -> bool {
-    let foreign = job.client_request_id.as_ref().is_some_and(|id| !same(id, &intent.client_request_id));
-    let own = own_item(facts, azure, record);
-    let fits = own.is_some_and(|item| job.may_be(verb::row(intent.step).scenario, &item.friendly_name));
-    job.detailed && foreign && !fits
-}
-
-/// The record's item, as Azure or else the observer's list has it.
-pub fn own_item<'a>(facts: &'a Facts, azure: &'a Azure, record: &Record) -> Option<&'a Item> {
-    let read = azure.item.as_ref().and_then(Reading::known);
-    let both = [read, facts.vm.as_ref().ok().map(|vm| &vm.item)];
-    both.into_iter().flatten().find(|item| same(&item.name, &record.item_name))
+fn not_known(intent: &Intent, job: &Job) -> String {
+    format!(
+        "The {} was accepted as job {}, which is under another call's id, and the VM cannot be looked at now to tell whether it is its own. It is looked at again; nothing is sent meanwhile.",
+        verb::row(intent.step).noun,
+        job.id,
+    )
 }
 
 fn running(facts: &Facts, reason: Reason, message: String, job: Option<&Job>, next: Next) -> Decision {
@@ -129,13 +119,14 @@ fn running(facts: &Facts, reason: Reason, message: String, job: Option<&Job>, ne
 fn ended(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &Job) -> Decision {
     let noun = verb::row(intent.step).noun;
     if !job.detailed {
-        return running(
-            facts,
-            Reason::JobRunning,
-            format!("Job {} of the {noun} ended; its detail is being read.", job.id),
-            Some(job),
-            Next::After(Duration::from_secs(2)),
-        );
+        let late = azure.now.zip(job.ended).is_some_and(|(now, end)| now.duration_since(end) > PATIENCE);
+        let (again, advice) = if late {
+            (JOB_NEWS, " If it stays so, look at the job in the portal, and report this.")
+        } else {
+            (SOON, "")
+        };
+        let text = format!("Job {} of the {noun} ended; its detail is being read.{advice}", job.id);
+        return running(facts, Reason::JobRunning, text, Some(job), Next::After(again));
     }
     if matches!(job.phase, Phase::Failed | Phase::Cancelled) {
         let done = finished(facts, azure, intent, job, None);
@@ -157,6 +148,9 @@ fn ended(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &J
     }
     conclude(facts, azure, End::Succeeded, obstacle, Some((done, job)))
 }
+
+/// How soon the detail of a job that ended is read again.
+const SOON: Duration = Duration::from_secs(2);
 
 /// How long after a job's end the item and its points may keep the end of the request waiting.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);

@@ -90,8 +90,13 @@ fn held_stage(facts: &Facts, record: &Record, request: Option<&Request>) -> Stag
         Some(Outcome::NotSent { .. } | Outcome::Throttled { .. } | Outcome::Absent { .. }) => {
             if let Some(decision) = decision::cancel(&facts.decisions).filter(|_| decision::never_left(record)) {
                 let (end, obstacle) = decision::cancelled(decision);
-                let throttled = matches!(intent.outcome, Some(Outcome::Throttled { .. }));
-                return if throttled { look_back(facts, end, obstacle) } else { Stage::Conclude(end, obstacle) };
+                return match (&intent.outcome, request) {
+                    (Some(Outcome::Throttled { .. }), None) => let_go(record),
+                    (Some(Outcome::Throttled { .. }), Some(_)) => {
+                        lost_claim(facts, record).map_or_else(|| look_back(facts, end, obstacle), Stage::Claim)
+                    }
+                    _ => Stage::Conclude(end, obstacle),
+                };
             }
             if request.is_some() { verify(intent.step) } else { let_go(record) }
         }

@@ -5,8 +5,8 @@ use super::super::item::{self, Item, Obstacle, Side};
 use super::super::job::{Job, JobId};
 use super::super::observed::{Azure, Claim, Facts, Reading, Request, Unreadable, Vm};
 use super::super::record::{End, Intent, Outcome, PointRef, Record};
-use super::super::verb;
 use super::super::{Reason, condition::Standing};
+use super::super::{resolve, verb};
 use super::{BLOCKED, Decision, Effect, Next, conclude, show, wait};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -68,8 +68,12 @@ fn not_ready(facts: &Facts, azure: &Azure, obstacle: Obstacle, next: Next) -> De
         return wait(facts, &obstacle, next);
     }
     match facts.request.as_ref().zip(azure.now).and_then(|(request, now)| expiry(request, now)) {
-        Some(_) if azure.now.is_some_and(|now| throttled_lately(record.intent.as_ref(), now)) => {
-            wait(facts, &Obstacle::new(Reason::LookingBack, THROTTLED), Next::After(SOON))
+        Some(expired) if record.intent.as_ref().is_some_and(is_throttled) => {
+            let step = record.intent.as_ref().map(|i| i.step);
+            step.map_or_else(
+                || wait(facts, &obstacle, next),
+                |step| end_unless_sent(facts, azure, step, (End::Expired, expired)),
+            )
         }
         Some(expired) => conclude(facts, azure, End::Expired, expired, None),
         None => wait(facts, &obstacle, next),
@@ -106,17 +110,33 @@ pub(super) fn expiry(request: &Request, now: Timestamp) -> Option<Obstacle> {
     })
 }
 
-/// Whether the holder's call was answered 429, and a job of it, were it executed nevertheless, may not be listed yet.
-pub(super) fn may_be_listed_yet(facts: &Facts, azure: &Azure) -> Option<Decision> {
-    let before = facts.record.as_ref().and_then(|record| record.intent.as_ref());
-    let throttled = before.is_some_and(|i| matches!(i.outcome, Some(Outcome::Throttled { .. })));
-    let over = azure.now.is_some_and(|now| !throttled_lately(before, now));
-    (throttled && !over).then(|| wait(facts, &Obstacle::new(Reason::LookingBack, THROTTLED), Next::After(SOON)))
+/// What comes before letting go of a call that was answered 429, whose object is gone: a job of it, were it executed
+/// nevertheless, is followed, and waited for until it would be listed.
+pub(super) fn after_throttled(facts: &Facts, azure: &Azure) -> Option<Decision> {
+    let record = facts.record.as_ref()?;
+    let intent = record.intent.as_ref().filter(|i| is_throttled(i))?;
+    let jobs = azure.jobs.as_ref().and_then(Reading::known);
+    if let Some(job) = jobs.and_then(|jobs| resolve::own_job(jobs, intent)) {
+        return Some(resolve::adopt(facts, record, job));
+    }
+    let over = jobs.is_some() && azure.now.is_some_and(|now| !throttled_lately(Some(intent), now));
+    (!over).then(|| wait(facts, &Obstacle::new(Reason::LookingBack, THROTTLED), Next::After(SOON)))
+}
+
+/// The obstacle in the words of a request that has a step behind it, where it has.
+pub(super) fn as_it_stands(facts: &Facts, obstacle: Obstacle) -> Obstacle {
+    match facts.record.as_ref().filter(|record| has_finished(facts, record)) {
+        Some(record) => standing(record, obstacle),
+        None => obstacle,
+    }
+}
+
+fn is_throttled(intent: &Intent) -> bool {
+    matches!(intent.outcome, Some(Outcome::Throttled { .. }))
 }
 
 fn throttled_lately(before: Option<&Intent>, now: Timestamp) -> bool {
-    let throttled = |i: &&Intent| matches!(i.outcome, Some(Outcome::Throttled { .. }));
-    let sent = before.filter(throttled).and_then(|i| i.t0);
+    let sent = before.filter(|i| is_throttled(i)).and_then(|i| i.t0);
     sent.is_some_and(|t0| now.duration_since(t0) < LISTED)
 }
 

@@ -27,6 +27,11 @@ pub(super) async fn token(
     Path(tenant): Path<String>,
     body: Bytes,
 ) -> Response<Body> {
+    answer(&simulator, || grant(&simulator, &tenant, &body).unwrap_or_else(|refused| refused_answer(&refused))).await
+}
+
+/// Answers a request for a token, whoever gives it, by whatever fault the operation `token` meets.
+pub(super) async fn answer(simulator: &Simulator, grant: impl FnOnce() -> Answer) -> Response<Body> {
     let mut released = simulator.releases.subscribe();
     let fault = {
         let mut core = simulator.core();
@@ -48,7 +53,7 @@ pub(super) async fn token(
         Some((Effect::Garbage, fault)) => return altered::garbage(fault, now),
         _ => {}
     }
-    let answer = grant(&simulator, &tenant, &body).unwrap_or_else(|refused| refused_answer(&refused));
+    let answer = grant();
     match fault {
         Some(fault) => altered::sent(plain(altered::merged(answer, &fault), now), &fault).await,
         None => plain(answer, now),

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Simulator;
-use super::answer::{Answer, plain};
+use super::answer::Answer;
+use super::entra;
 
 /// `GET /metadata/identity/oauth2/token`.
 pub(super) async fn token(
@@ -22,15 +23,12 @@ pub(super) async fn token(
     headers: HeaderMap,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response<Body> {
-    let answer = grant(&simulator, &headers, &query)
-        .unwrap_or_else(|why| Answer::with(400, json!({"error": "invalid_request", "error_description": why})));
-    let now = simulator.core().clock.now(simulator.uptime());
-    plain(answer, now)
+    let refused = |why| Answer::with(400, json!({"error": "invalid_request", "error_description": why}));
+    entra::answer(&simulator, || grant(&simulator, &headers, &query).unwrap_or_else(refused)).await
 }
 
 fn grant(simulator: &Simulator, headers: &HeaderMap, query: &HashMap<String, String>) -> Result<Answer, &'static str> {
     let mut core = simulator.core();
-    core.ledger.count("token");
     // A request that somebody forged from without cannot bear it.
     if headers.get("metadata").is_none_or(|value| value != "true") {
         return Err("Required metadata header not specified");

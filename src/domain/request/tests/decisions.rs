@@ -8,7 +8,7 @@ use super::super::super::item::Obstacle;
 use super::super::super::job::{Job, JobId, Phase};
 use super::super::super::observed::{Adoption, Azure, Facts, Reading};
 use super::super::super::record::{End, Outcome};
-use super::super::{Effect, decide};
+use super::super::{Decision, Effect, decide};
 use super::fixture::*;
 use super::told::*;
 use std::time::Duration;
@@ -84,47 +84,86 @@ fn given_a_word_that_it_happened_when_azure_shows_that_job_then_it_is_followed()
         seen(&|job| job.started = Some(at("2026-05-25T08:00:00Z"))),
         seen(&|job| job.started = None),
         Azure { named: Some(Reading::Absent), ..azure(item()) },
-        Azure { named: None, ..azure(item()) },
     ];
     for azure in wrong {
         let decision = decide(&with(word(), facts.clone()), &azure);
         assert_eq!((effect(&decision), standing(&decision)), ("none", Some(Standing::Stalled)), "{azure:?}");
         assert!(message(&decision).contains("names job j9"), "{}", message(&decision));
     }
+    let unread = Azure { named: None, ..azure(item()) };
+    assert_eq!(told(&with(word(), facts.clone()), &unread).2, Some(Reason::Resolving), "not compared yet");
+    let unnamed = Facts { vm: Err(Obstacle::new(Reason::Pending, "not listed")), ..facts };
+    let unseen = Azure { item: None, ..seen(&|_| ()) };
+    assert_eq!(told(&with(word(), unnamed), &unseen).2, Some(Reason::Resolving), "not compared yet");
 }
 
 #[test]
-fn given_a_job_that_leads_nowhere_when_a_person_says_what_the_call_became_then_that_is_believed() {
+fn given_a_job_of_another_vm_when_a_person_says_what_the_call_became_then_that_is_believed() {
     let anothers = Job {
         target: Some("db01".into()),
         client_request_id: Some("6efffda2-64f5-478f-a250-b3a651d04f9c".into()),
         ..failover_job(Phase::Succeeded)
     };
-    let unheard_of = Job { ended: Some(now()), ..failover_job(Phase::Running) };
-    let own = Job { started: Some(now()), ..job("j9", "UnplannedFailover", Phase::Running, None) };
-    let later = at("2026-06-01T09:00:00Z");
+    let silent = Job { client_request_id: None, ..anothers.clone() };
+    let named = Job { started: Some(now()), ..job("j9", "UnplannedFailover", Phase::Running, None) };
     let facts = Facts { record: Some(held(Kind::FailoverRequest, accepted())), ..facts(failover()) };
     let happened = |id: &str| Word::Happened { client_request_id: own_id(), job: JobId(id.into()) };
     let did_not = Word::DidNotHappen { client_request_id: own_id() };
-    for dead in [Reading::Known(anothers), Reading::Known(unheard_of), Reading::Absent] {
+    let becomes = |decision: Decision| match decision.effect {
+        Effect::Write(record) => record.intent.and_then(|intent| intent.outcome),
+        _ => None,
+    };
+    for job in [anothers, silent] {
         let azure =
-            Azure { job: Some(dead), named: Some(Reading::Known(own.clone())), now: Some(later), ..azure(item()) };
+            Azure { job: Some(Reading::Known(job)), named: Some(Reading::Known(named.clone())), ..azure(item()) };
         assert_eq!(effect(&decide(&facts, &azure)), "none", "{azure:?}");
-        let Effect::Write(record) = decide(&with(happened("j9"), facts.clone()), &azure).effect else {
-            panic!("not believed: {azure:?}")
-        };
-        assert_eq!(record.intent.unwrap().outcome, Some(Outcome::Accepted { job: JobId("j9".into()) }));
+        let found = becomes(decide(&with(happened("j9"), facts.clone()), &azure));
+        assert_eq!(found, Some(Outcome::Accepted { job: JobId("j9".into()) }), "{azure:?}");
         assert_eq!(effect(&decide(&with(happened("j1"), facts.clone()), &azure)), "none", "what is followed already");
         let ended = end(&with(did_not.clone(), facts.clone()), &azure);
         assert_eq!((ended.end, ended.reason), (End::Failed, Reason::OutcomeDecided), "{azure:?}");
+        let unlisted = Azure { jobs: None, ..azure.clone() };
+        assert_eq!(effect(&decide(&with(did_not.clone(), facts.clone()), &unlisted)), "none", "not without the list");
+        let own = Job { id: JobId("j5".into()), ..failover_job(Phase::Running) };
+        let listed = Azure { jobs: Some(Reading::Known(vec![own])), ..azure };
+        for facts in [facts.clone(), with(did_not.clone(), facts.clone())] {
+            let found = becomes(decide(&facts, &listed));
+            assert_eq!(found, Some(Outcome::Accepted { job: JobId("j5".into()) }), "its own job is believed");
+        }
     }
+}
+
+#[test]
+fn given_a_job_that_may_be_its_own_when_a_person_says_otherwise_then_azures_word_goes_first() {
+    let facts = Facts { record: Some(held(Kind::FailoverRequest, accepted())), ..facts(failover()) };
+    let later = at("2026-06-01T09:00:00Z");
+    let foreign = Some("6efffda2-64f5-478f-a250-b3a651d04f9c".into());
+    let unresolved = Facts { vm: Err(Obstacle::new(Reason::Pending, "not listed")), ..facts.clone() };
+    let seen = |job| Azure { job, now: Some(later), ..azure(item()) };
     let alive = [
-        Azure { job: Some(Reading::Known(failover_job(Phase::Running))), now: Some(later), ..azure(item()) },
-        Azure { job: Some(Reading::Absent), ..azure(item()) },
-        Azure { job: None, now: Some(later), ..azure(item()) },
+        (&facts, seen(Some(Reading::Known(failover_job(Phase::Running))))),
+        (&facts, seen(Some(Reading::Known(Job { ended: Some(now()), ..failover_job(Phase::Running) })))),
+        (
+            &facts,
+            seen(Some(Reading::Known(Job { client_request_id: foreign.clone(), ..failover_job(Phase::Running) }))),
+        ),
+        (&facts, seen(Some(Reading::Absent))),
+        (&facts, seen(None)),
+        (
+            &unresolved,
+            Azure {
+                item: None,
+                ..seen(Some(Reading::Known(Job { client_request_id: foreign, ..failover_job(Phase::Succeeded) })))
+            },
+        ),
     ];
-    for azure in alive {
-        assert_eq!(effect(&decide(&with(did_not.clone(), facts.clone()), &azure)), "none", "{azure:?}");
+    for (facts, azure) in alive {
+        for word in [
+            Word::DidNotHappen { client_request_id: own_id() },
+            Word::Happened { client_request_id: own_id(), job: JobId("j9".into()) },
+        ] {
+            assert_eq!(effect(&decide(&with(word, facts.clone()), &azure)), "none", "{azure:?}");
+        }
     }
 }
 
@@ -166,7 +205,21 @@ fn given_a_throttled_call_when_its_request_is_to_end_then_it_waits_until_a_job_w
     let orphan = Facts { request: None, ..held(1) };
     assert_eq!(effect(&decide(&orphan, &seen(early))), "none");
     assert_eq!(effect(&decide(&orphan, &Azure { now: None, ..azure(item()) })), "none");
+    assert_eq!(effect(&decide(&orphan, &Azure { jobs: None, ..seen(late) })), "none");
     assert_ne!(effect(&decide(&orphan, &seen(late))), "none", "the key is dropped");
+    let taken_back = with(Word::Cancel, orphan.clone());
+    assert_eq!(effect(&decide(&taken_back, &seen(early))), "none");
+    assert_ne!(effect(&decide(&taken_back, &seen(late))), "none", "and of one that was taken back before");
+    let executed = Azure { jobs: Some(Reading::Known(vec![failover_job(Phase::Running)])), ..seen(early) };
+    for facts in [&orphan, &taken_back, &cancelled] {
+        let Effect::Write(record) = decide(facts, &executed).effect else { panic!("its job is not followed") };
+        assert!(matches!(record.intent.unwrap().outcome, Some(Outcome::Accepted { .. })));
+    }
+    let unclaimed = Facts { claim: None, ..cancelled.clone() };
+    assert_eq!(effect(&decide(&unclaimed, &seen(late))), "claim");
+    let unresolved = Facts { vm: Err(Obstacle::new(Reason::SidesDisagree, "they disagree")), ..held(1) };
+    let expired = |now: &str| seen(at(now));
+    assert_eq!(end(&unresolved, &expired("2026-06-02T08:00:01Z")).end, End::Expired);
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn given_a_job_of_another_vm_when_it_was_named_for_this_call_then_it_is_followed
         (&[&foreign], "end", Reason::Succeeded),
         (&[&foreign, &target], "none", Reason::JobUnreadable),
         (&[&foreign, &scenario], "none", Reason::JobUnreadable),
-        (&[&|job: &mut Job| job.client_request_id = None, &target], "end", Reason::Succeeded),
+        (&[&|job: &mut Job| job.client_request_id = None, &target], "none", Reason::JobUnreadable),
     ];
     for (changes, wanted, why) in table {
         let mut job = failover_job(Phase::Succeeded);

@@ -352,7 +352,7 @@ fn given_grounds_that_are_too_old_when_a_call_was_decided_then_it_is_shown_and_n
     let decision = super::super::too_slow(&facts(failover()), Duration::from_secs(27));
     assert_eq!(effect(&decision), "none");
     assert_eq!(reason(&decision), Some(Reason::VaultUnreachable));
-    assert!(message(&decision).contains("27 s") && message(&decision).contains("Nothing was sent"));
+    assert!(message(&decision).contains("27 s") && message(&decision).contains("It was not made"));
 }
 
 #[test]

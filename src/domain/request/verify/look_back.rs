@@ -123,6 +123,10 @@ impl Case<'_> {
                 && self.of_this_verb(job)
         };
         let Some(job) = self.jobs.iter().find(silent) else { return Ok(()) };
+        if job.id.is_nobodys() {
+            let text = "A job of the vault's list has no id that can be read, and may be one of this request, from before a restart. Nothing is sent. Look at the vault's jobs in the portal, and report this; to give this request up, delete it.";
+            return Err(self.wait(Reason::LookingBack, text, Duration::from_secs(30)));
+        }
         let text = format!(
             "Job {} of this VM does not say who started it. It may be this request's own, from before a restart; nothing is sent until Azure tells, or validUntil has passed. Look at the job in the portal.",
             job.id
