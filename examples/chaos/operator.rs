@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::tally::Tally;
 use crate::world::chance::Chance;
 use crate::world::crossing::Script;
-use crate::world::judge::{Asked, Standing, duplicates, standing, uses};
+use crate::world::judge::{Asked, Standing, duplicates, standing, uses, watch_ends};
 use crate::world::machine::Time;
 use crate::world::manifest::{Verb, item, request};
 use crate::world::store::Shapes;
@@ -56,6 +56,7 @@ pub fn storm(seed: u64, time: Time) -> Arc<dyn Script> {
 pub fn run(seed: u64, requests: u64, shapes: &Arc<Shapes>, tally: &mut Tally) {
     in_virtual_time(async {
         let world = World::new(setup(seed, requests), shapes, |time| storm(seed, time));
+        watch_ends(&world, 0);
         world.start_replica(0);
         let all = asked(requests);
         let chains = all.chunk_by(|a, b| a.item == b.item).map(|chain| apply(&world, chain));
