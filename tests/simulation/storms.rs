@@ -238,6 +238,8 @@ async fn calm(world: &Arc<World>, weather: &Weather) {
         }
         release(world, weather, round).await;
     }
+    // What waits for a state that nobody brings about waits until its validUntil.
+    world.eventually(Duration::from_secs(73 * 3600), |world| !open(world)).await;
     sleep(Duration::from_secs(60)).await;
 }
 
