@@ -19,7 +19,7 @@ use crate::api::shorten;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::Reason;
 use crate::domain::decision::PersonDecision;
-use crate::domain::ids::{ItemKey, RequestKey};
+use crate::domain::ids::RequestKey;
 use crate::domain::item::{Item, Obstacle};
 use crate::domain::observed::{Adoption, Azure, Claim, Facts, Reading, Request, Vm};
 use crate::domain::record::{Record, RunResult};
@@ -172,25 +172,24 @@ async fn decisions(ctx: &Context, facts: &Facts) -> Result<Vec<PersonDecision>, 
     }
 }
 
-/// Step 1: request, ReplicatedVm, RecoveryVault, claim and record, each by a fresh GET; those that do not wait for
-/// another's answer at the same time.
+/// Step 1: request, ReplicatedVm, RecoveryVault, claim and record, each by a fresh GET; the request first, and of the others
+/// those that do not wait for another's answer at the same time.
 async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> Result<Observed<K>, PassError> {
     ctx.stores.ready().await;
     let api: Api<K> = Api::namespaced(ctx.kube.clone(), &key.namespace);
-    let (object, claim) = tokio::join!(api.get_opt(&key.name), ctx.records.claim(key));
-    let (object, claim) = (object?, claim?);
+    // The status is written over this version: all that it says must have been read later.
+    let object = api.get_opt(&key.name).await?;
     let parsed = object.as_ref().map(|o| request_from(o, key)).transpose();
     let vm_name = object.as_ref().map(|o| o.request_spec().replicated_vm.to_owned());
-    let claimed = claim.as_ref().map(Claim::item);
-    let (named, held) = tokio::join!(vm(ctx, &key.namespace, vm_name.as_deref()), record_of(ctx, claimed.as_ref()));
-    let (vm, vault) = named?;
+    let (named, remembered) = tokio::join!(vm(ctx, &key.namespace, vm_name.as_deref()), remembered(ctx, key));
+    let ((vm, vault), (claim, held)) = (named?, remembered?);
     let vm = match &parsed {
         Err(invalid) => Err(Obstacle::new(Reason::InvalidSpec, format!("{invalid}. Create a new request."))),
         Ok(_) => vm,
     };
-    let held = match (&claimed, &vm) {
-        (None, Ok(vm)) => record_of(ctx, Some(&vm.item_key())).await?,
-        _ => held?,
+    let held = match (&claim, &vm) {
+        (None, Ok(vm)) => ctx.records.read(&vm.item_key()).await?,
+        _ => held,
     };
     let request: Option<Request> = parsed.ok().flatten();
     let line = line(ctx, key, vm_name.as_deref(), held.as_ref().map(|h| &h.record));
@@ -216,11 +215,11 @@ async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> R
     Ok(Observed { began, object, vm, held, handle, facts })
 }
 
-async fn record_of(ctx: &Context, item: Option<&ItemKey>) -> Result<Option<Held>, RecordError> {
-    match item {
-        Some(item) => ctx.records.read(item).await,
-        None => Ok(None),
-    }
+/// The request's claim, and the record of the item that it names.
+async fn remembered(ctx: &Context, key: &RequestKey) -> Result<(Option<Claim>, Option<Held>), RecordError> {
+    let Some(claim) = ctx.records.claim(key).await? else { return Ok((None, None)) };
+    let held = ctx.records.read(&claim.item()).await?;
+    Ok((Some(claim), held))
 }
 
 /// A ReplicatedVm as a request's target, and the RecoveryVault that it names.

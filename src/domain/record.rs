@@ -305,7 +305,7 @@ impl Record {
         next
     }
 
-    /// The record with the job that the open intent's call became by a person's word, whatever was taken for it before.
+    /// The record with the job that the open intent's call became: by its id or a person's word, whatever was taken for it before.
     pub fn with_job(&self, job: JobId) -> Record {
         let mut next = self.clone();
         if let Some(intent) = &mut next.intent {

@@ -10,6 +10,7 @@ use super::super::observed::{Azure, Facts, Reading};
 use super::super::point::last_segment;
 use super::super::record::{End, Finished, Intent, PointRef, Record};
 use super::super::{resolve, verb};
+use super::verify::LISTED;
 use super::whose::{Whose, whose};
 use super::{Decision, Effect, Next, conclude, show};
 use jiff::{SignedDuration, Timestamp};
@@ -64,8 +65,9 @@ fn anothers(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job:
     if let Some(own) = listed.filter(|own| own.id != job.id) {
         return resolve::adopt(facts, record, own);
     }
+    let late = azure.now.zip(intent.t0).is_some_and(|(now, t0)| now.duration_since(t0) >= LISTED);
     match otherwise(&facts.decisions, intent, &job.id) {
-        Some(decision) if azure.jobs.as_ref().is_some_and(|jobs| jobs.known().is_some()) => {
+        Some(decision) if late && azure.jobs.as_ref().is_some_and(|jobs| jobs.known().is_some()) => {
             resolve::decided(facts, azure, record, intent, decision)
         }
         _ => running(facts, Reason::JobUnreadable, named_another(intent, job), None, Next::OnJobNews(JOB_NEWS)),
@@ -106,7 +108,7 @@ fn named_another(intent: &Intent, job: &Job) -> String {
 
 fn not_known(intent: &Intent, job: &Job) -> String {
     format!(
-        "The {} was accepted as job {}, which is under another call's id, and the VM cannot be looked at now to tell whether it is its own. It is looked at again; nothing is sent meanwhile.",
+        "The {} was accepted as job {}, which does not carry the id of this call, and the VM's item cannot be read now to tell whether the job is its own. It is looked at again; nothing is sent meanwhile. Look at the ReplicatedVm, and whether its item is still in the vault.",
         verb::row(intent.step).noun,
         job.id,
     )

@@ -5,17 +5,19 @@ use super::super::item::{self, Item, Obstacle, Side};
 use super::super::job::{Job, JobId};
 use super::super::observed::{Azure, Claim, Facts, Reading, Request, Unreadable, Vm};
 use super::super::record::{End, Intent, Outcome, PointRef, Record};
+use super::super::verb;
 use super::super::{Reason, condition::Standing};
-use super::super::{resolve, verb};
 use super::{BLOCKED, Decision, Effect, Next, conclude, show, wait};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 mod check;
 mod look_back;
+mod throttled;
 
 pub use look_back::look_back_since;
 pub(super) use look_back::{end_unless_sent, nothing_was_sent};
+pub(super) use throttled::{LISTED, after_throttled};
 
 /// How long to wait for something that Azure will change by itself.
 const SOON: Duration = Duration::from_secs(10);
@@ -28,12 +30,6 @@ const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 /// How long after a call that did not leave it is made again: what keeps it here may keep the next one too.
 const NOT_SENT_PAUSE: SignedDuration = SignedDuration::from_secs(5);
-
-/// How long after a call its job may be missing from the list of jobs.
-const LISTED: SignedDuration = SignedDuration::from_secs(200);
-
-/// Why a request does not end right after its call was answered 429.
-const THROTTLED: &str = "The call was throttled, and the request is about to end without it. Whether the call was executed nevertheless is looked for in the vault's jobs for some minutes.";
 
 /// What every check of this file needs.
 struct Case<'a> {
@@ -68,14 +64,10 @@ fn not_ready(facts: &Facts, azure: &Azure, obstacle: Obstacle, next: Next) -> De
         return wait(facts, &obstacle, next);
     }
     match facts.request.as_ref().zip(azure.now).and_then(|(request, now)| expiry(request, now)) {
-        Some(expired) if record.intent.as_ref().is_some_and(is_throttled) => {
-            let step = record.intent.as_ref().map(|i| i.step);
-            step.map_or_else(
-                || wait(facts, &obstacle, next),
-                |step| end_unless_sent(facts, azure, step, (End::Expired, expired)),
-            )
-        }
-        Some(expired) => conclude(facts, azure, End::Expired, expired, None),
+        Some(expired) => match record.intent.as_ref().filter(|i| throttled::was(i)) {
+            Some(intent) => end_unless_sent(facts, azure, intent.step, (End::Expired, expired)),
+            None => conclude(facts, azure, End::Expired, expired, None),
+        },
         None => wait(facts, &obstacle, next),
     }
 }
@@ -110,34 +102,12 @@ pub(super) fn expiry(request: &Request, now: Timestamp) -> Option<Obstacle> {
     })
 }
 
-/// What comes before letting go of a call that was answered 429, whose object is gone: a job of it, were it executed
-/// nevertheless, is followed, and waited for until it would be listed.
-pub(super) fn after_throttled(facts: &Facts, azure: &Azure) -> Option<Decision> {
-    let record = facts.record.as_ref()?;
-    let intent = record.intent.as_ref().filter(|i| is_throttled(i))?;
-    let jobs = azure.jobs.as_ref().and_then(Reading::known);
-    if let Some(job) = jobs.and_then(|jobs| resolve::own_job(jobs, intent)) {
-        return Some(resolve::adopt(facts, record, job));
-    }
-    let over = jobs.is_some() && azure.now.is_some_and(|now| !throttled_lately(Some(intent), now));
-    (!over).then(|| wait(facts, &Obstacle::new(Reason::LookingBack, THROTTLED), Next::After(SOON)))
-}
-
 /// The obstacle in the words of a request that has a step behind it, where it has.
 pub(super) fn as_it_stands(facts: &Facts, obstacle: Obstacle) -> Obstacle {
     match facts.record.as_ref().filter(|record| has_finished(facts, record)) {
         Some(record) => standing(record, obstacle),
         None => obstacle,
     }
-}
-
-fn is_throttled(intent: &Intent) -> bool {
-    matches!(intent.outcome, Some(Outcome::Throttled { .. }))
-}
-
-fn throttled_lately(before: Option<&Intent>, now: Timestamp) -> bool {
-    let sent = before.filter(|i| is_throttled(i)).and_then(|i| i.t0);
-    sent.is_some_and(|t0| now.duration_since(t0) < LISTED)
 }
 
 /// Gathers what is needed, or says what is missing.
@@ -229,8 +199,8 @@ impl Case<'_> {
         if self.called() && !self.started() {
             return *self.changed_since(&obstacle);
         }
-        if self.throttled_lately() {
-            return *self.wait(Reason::LookingBack, THROTTLED, SOON);
+        if throttled::lately(self.before(), self.now) {
+            return *self.wait(Reason::LookingBack, throttled::WAITS, SOON);
         }
         if !self.started() {
             return conclude(self.facts, self.azure, end, obstacle, None);
@@ -244,11 +214,6 @@ impl Case<'_> {
         }
         let message = format!("The failover was made, but not its commit: {}", obstacle.message);
         conclude(self.facts, self.azure, End::Failed, Obstacle::new(Reason::CommitFailed, message), None)
-    }
-
-    /// Whether this very call was answered 429 so lately that a job of it, were it executed nevertheless, need not be listed.
-    fn throttled_lately(&self) -> bool {
-        throttled_lately(self.before(), self.now)
     }
 
     /// The VM changed after a call was proven to have come to nothing: whether it did after all is for a person to say.

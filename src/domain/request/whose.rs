@@ -26,8 +26,6 @@ pub(super) fn whose(facts: &Facts, azure: &Azure, record: &Record, intent: &Inte
     match own_item(facts, azure, record) {
         Some(item) if job.may_be(verb::row(intent.step).scenario, &item.friendly_name) => Whose::Own,
         Some(_) => Whose::Anothers,
-        // Whether it says nothing or something else decides how much the name is needed.
-        None if job.client_request_id.is_none() => Whose::Own,
         None => Whose::NotKnown,
     }
 }

@@ -122,6 +122,8 @@ fn given_a_job_of_another_vm_when_a_person_says_what_the_call_became_then_that_i
         assert_eq!(effect(&decide(&with(happened("j1"), facts.clone()), &azure)), "none", "what is followed already");
         let ended = end(&with(did_not.clone(), facts.clone()), &azure);
         assert_eq!((ended.end, ended.reason), (End::Failed, Reason::OutcomeDecided), "{azure:?}");
+        let early = Azure { now: Some(at("2026-06-01T07:53:19Z")), ..azure.clone() };
+        assert_eq!(effect(&decide(&with(did_not.clone(), facts.clone()), &early)), "none", "too early to be known");
         let unlisted = Azure { jobs: None, ..azure.clone() };
         assert_eq!(effect(&decide(&with(did_not.clone(), facts.clone()), &unlisted)), "none", "not without the list");
         let own = Job { id: JobId("j5".into()), ..failover_job(Phase::Running) };
@@ -149,6 +151,13 @@ fn given_a_job_that_may_be_its_own_when_a_person_says_otherwise_then_azures_word
         ),
         (&facts, seen(Some(Reading::Absent))),
         (&facts, seen(None)),
+        (
+            &unresolved,
+            Azure {
+                item: None,
+                ..seen(Some(Reading::Known(Job { client_request_id: None, ..failover_job(Phase::Succeeded) })))
+            },
+        ),
         (
             &unresolved,
             Azure {
