@@ -6,8 +6,11 @@ use super::stores::each;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::Reason;
 use crate::domain::condition::{ConditionType, Truth};
+use crate::domain::ids::{Kind, RequestKey};
 use crate::domain::vm::SHOWN;
+use crate::telemetry::Fleet;
 use jiff::Timestamp;
+use kube::ResourceExt;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -33,10 +36,9 @@ pub async fn run(ctx: Context, stop: CancellationToken) {
 fn count(ctx: &Context) {
     ctx.metrics.vms(tally(each(&ctx.stores.vms, states).into_iter().flatten()));
     let now = ctx.machine.time_of_day();
-    let ages = each(&ctx.stores.vms, |vm| (point_age(vm, now), pending_commit(vm, now)));
-    let oldest = |ages: Vec<Option<i64>>| ages.into_iter().flatten().max().unwrap_or_default();
-    let (points, commits) = ages.into_iter().unzip();
-    ctx.metrics.oldest(oldest(points), oldest(commits));
+    let left = |key: &RequestKey| ctx.stores.request(key).is_some_and(|request| request.source_left);
+    let fleet = each(&ctx.stores.vms, |vm| alone(vm, now, left)).into_iter().fold(Fleet::default(), together);
+    ctx.metrics.fleet(fleet);
     ctx.metrics.calls_left(ctx.meters.left());
     let open = ctx.stores.unfinished();
     let said = open.iter().map(|request| (request.key.kind.as_str(), request.reason.unwrap_or(Reason::Pending)));
@@ -59,6 +61,46 @@ fn states(vm: &ReplicatedVm) -> Vec<(&'static str, &'static str)> {
         [Truth::True, Truth::False].into_iter().find(|t| Some(t.as_str()) == status).unwrap_or(Truth::Unknown)
     };
     SHOWN.map(ConditionType::as_str).map(|kind| (kind, truth(kind).as_str())).to_vec()
+}
+
+/// What one VM comes to; `source_left` says whether a request's source VM was not shut down.
+fn alone(vm: &ReplicatedVm, now: Timestamp, source_left: impl Fn(&RequestKey) -> bool) -> Fleet {
+    let status = vm.status.as_ref();
+    let expires = status.and_then(|s| s.agent_expires_at.as_ref()?.parse::<Timestamp>().ok());
+    Fleet {
+        oldest_point: point_age(vm, now).unwrap_or_default(),
+        longest_commit: pending_commit(vm, now).unwrap_or_default(),
+        rpo_missed: i64::from(rpo_missed(vm)),
+        unprotected_disks: status.and_then(|s| s.unprotected_disks).map_or(0, i64::from),
+        agent_expiry: expires.map_or(0, Timestamp::as_second),
+        split_brain: i64::from(last_failover(vm).is_some_and(|key| source_left(&key))),
+    }
+}
+
+/// What two of them come to.
+fn together(one: Fleet, other: Fleet) -> Fleet {
+    let soonest = [one.agent_expiry, other.agent_expiry].into_iter().filter(|at| *at > 0).min();
+    Fleet {
+        oldest_point: one.oldest_point.max(other.oldest_point),
+        longest_commit: one.longest_commit.max(other.longest_commit),
+        rpo_missed: one.rpo_missed + other.rpo_missed,
+        unprotected_disks: one.unprotected_disks + other.unprotected_disks,
+        agent_expiry: soonest.unwrap_or_default(),
+        split_brain: one.split_brain + other.split_brain,
+    }
+}
+
+fn rpo_missed(vm: &ReplicatedVm) -> bool {
+    let told = vm.status.iter().flat_map(|status| &status.conditions);
+    told.filter(|c| c.status == Truth::False.as_str()).any(|c| c.reason == Reason::RpoExceeded.as_str())
+}
+
+/// The request that failed a VM over, while nothing was reversed since.
+fn last_failover(vm: &ReplicatedVm) -> Option<RequestKey> {
+    since(vm, ConditionType::PendingCommit).or_else(|| since(vm, ConditionType::NeedsReprotect))?;
+    let request = vm.status.as_ref()?.last_failover.as_ref()?.request.as_ref()?;
+    let (kind, namespace) = (Kind::parse(&request.kind)?, vm.namespace()?);
+    Some(RequestKey { kind, namespace, name: request.name.clone() })
 }
 
 /// How old the latest point of a protected VM is, in seconds; a clock of this machine that is wrong makes this wrong.
@@ -87,7 +129,7 @@ fn seconds(since: Timestamp, now: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::v1alpha1::{ObservedPoint, RecoveryPointSummary};
+    use crate::api::v1alpha1::{LastOperation, ObservedPoint, RecoveryPointSummary, RequestRef};
 
     fn vm(conditions: &str) -> ReplicatedVm {
         let text = format!(
@@ -132,5 +174,41 @@ mod tests {
         assert_eq!(point_age(&vm(&protected), now), None);
         assert_eq!(pending_commit(&vm(&condition("PendingCommit", "True")), now), Some(3600));
         assert_eq!(pending_commit(&vm(&condition("PendingCommit", "False")), now), None);
+    }
+
+    #[test]
+    fn what_is_missing_somewhere_is_counted_and_what_expires_first_is_told() {
+        let now: Timestamp = "2026-06-01T09:00:00Z".parse().unwrap();
+        let with = |conditions: &str, disks: Option<i32>, expires: Option<&str>| {
+            let mut vm = vm(conditions);
+            let status = vm.status.as_mut().unwrap();
+            (status.unprotected_disks, status.agent_expires_at) = (disks, expires.map(str::to_owned));
+            let request = Some(RequestRef { kind: "FailoverRequest".into(), name: "away".into() });
+            status.last_failover = Some(LastOperation { request, ..LastOperation::default() });
+            vm
+        };
+        let behind = condition("ReplicationHealthy", "False").replace("reason: R", "reason: RpoExceeded");
+        let away = condition("PendingCommit", "True");
+        let home = condition("PendingCommit", "False");
+        let fleet = [
+            with(&behind, Some(2), Some("2026-07-01T00:00:00Z")),
+            with(&away, Some(1), Some("2026-06-15T00:00:00Z")),
+            with(&home, None, Some("soon")),
+            vm(""),
+        ];
+        let left = |key: &RequestKey| key.to_string() == "FailoverRequest n/away";
+        let sum = fleet.iter().map(|vm| alone(vm, now, left)).fold(Fleet::default(), together);
+        let expiry: Timestamp = "2026-06-15T00:00:00Z".parse().unwrap();
+        let want = Fleet {
+            oldest_point: 0,
+            longest_commit: 3600,
+            rpo_missed: 1,
+            unprotected_disks: 3,
+            agent_expiry: expiry.as_second(),
+            split_brain: 1,
+        };
+        assert_eq!(sum, want);
+        let shut = fleet.iter().map(|vm| alone(vm, now, |_| false)).fold(Fleet::default(), together);
+        assert_eq!(shut, Fleet { split_brain: 0, ..want });
     }
 }

@@ -203,6 +203,9 @@ async fn gone(facts: &VmFacts, vm: &ReplicatedVm, handle: Option<&VaultHandle>) 
     let missing = resolve(facts).is_err_and(|o| o.reason == Reason::ItemMissing);
     let path = vm.status.as_ref().and_then(|s| s.protected_item_id.clone());
     let (true, Some(path), Some(handle)) = (missing, path, handle) else { return Gone::Unsure };
+    if was_gone(vm) {
+        return Gone::Certain;
+    }
     let Reading::Known(again) = handle.list_items(Purpose::ItemList).await else { return Gone::Unsure };
     if identify(&again, &facts.naming, &facts.sides).is_ok() {
         return Gone::Unsure;
@@ -211,6 +214,12 @@ async fn gone(facts: &VmFacts, vm: &ReplicatedVm, handle: Option<&VaultHandle>) 
         Reading::Absent => Gone::Certain,
         Reading::Known(_) | Reading::Unreadable(_) => Gone::Unsure,
     }
+}
+
+/// Whether it was certain before; every list since lacks the item too, this one included.
+fn was_gone(vm: &ReplicatedVm) -> bool {
+    let told = vm.status.iter().flat_map(|status| &status.conditions);
+    told.filter(|c| c.type_ == "Ready").any(|c| c.reason == Reason::ItemNotFound.as_str())
 }
 
 /// The item's record, and whether it was made just now: it is made when the item is first seen.

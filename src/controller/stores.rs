@@ -72,6 +72,8 @@ pub struct Waiting {
     pub waits_for: Option<Reason>,
     /// What its status says of it.
     pub reason: Option<Reason>,
+    /// Its status says that the source VM was not shut down.
+    pub source_left: bool,
 }
 
 /// What `made` makes of every readable object of the caches, without copies of the objects.
@@ -162,6 +164,7 @@ fn waiting<K: Request>(request: &K, kind: Kind) -> Waiting {
         .any(|c| (c.type_ == "Ready" || c.type_ == "Stalled") && c.status == "True" && c.reason != "OutcomeUnknown");
     let waits = conditions.iter().find(|c| c.type_ == "Reconciling" && c.status == "True");
     let ready = conditions.iter().find(|c| c.type_ == "Ready");
+    let source_left = conditions.iter().any(|c| c.type_ == "SourceShutdown" && c.status == "False");
     Waiting {
         key: RequestKey { kind, namespace: request.namespace().unwrap_or_default(), name: request.name_any() },
         vm: spec.replicated_vm.to_owned(),
@@ -171,5 +174,6 @@ fn waiting<K: Request>(request: &K, kind: Kind) -> Waiting {
         ended,
         waits_for: waits.and_then(|c| Reason::parse(&c.reason)),
         reason: ready.and_then(|c| Reason::parse(&c.reason)),
+        source_left,
     }
 }

@@ -186,6 +186,10 @@ pub struct Item {
     pub primary_fabric: Option<String>,
     /// Cache account of its disks, an ARM id.
     pub cache_account_id: Option<String>,
+    /// How many disks of the VM are not replicated.
+    pub unprotected_disks: usize,
+    /// When the agent in the VM, or its certificate, expires, whichever comes first.
+    pub agent_expires: Option<Timestamp>,
 }
 
 impl Item {

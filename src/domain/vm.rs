@@ -241,12 +241,8 @@ fn ready(item: &Item) -> Condition {
     }
     let offers = item.allowed.join(", ");
     if item.may_fail_over() {
-        return Condition::new(
-            kind,
-            Truth::True,
-            Reason::Ready,
-            format!("Azure offers {offers}. Failover health is {}.", item.failover_health),
-        );
+        let text = format!("Azure offers {offers}. Failover health is {}.{}", item.failover_health, left_behind(item));
+        return Condition::new(kind, Truth::True, Reason::Ready, text);
     }
     Condition::new(
         kind,
@@ -254,6 +250,15 @@ fn ready(item: &Item) -> Condition {
         Reason::NotAllowedNow,
         format!("Azure does not offer a failover now; it offers {offers}."),
     )
+}
+
+/// What a failover does not take along.
+fn left_behind(item: &Item) -> String {
+    match item.unprotected_disks {
+        0 => String::new(),
+        1 => " One of its disks is not replicated, and a failover leaves it behind.".to_owned(),
+        many => format!(" {many} of its disks are not replicated, and a failover leaves them behind."),
+    }
 }
 
 fn pending_commit(facts: &VmFacts, item: &Item) -> Condition {

@@ -102,6 +102,49 @@ struct VmLabels {
     status: &'static str,
 }
 
+/// What the ReplicatedVms come to together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fleet {
+    /// Age of the latest recovery point of a protected VM where it is oldest, in seconds.
+    pub oldest_point: i64,
+    /// How long the longest commit has been due, in seconds.
+    pub longest_commit: i64,
+    /// VMs whose replication lags more than their own objective.
+    pub rpo_missed: i64,
+    /// Disks that are not replicated, of VMs that are.
+    pub unprotected_disks: i64,
+    /// When the next agent or its certificate expires, in seconds of Unix time; 0 where none does.
+    pub agent_expiry: i64,
+    /// VMs that failed over and whose source VM was not shut down: both may run.
+    pub split_brain: i64,
+}
+
+impl Fleet {
+    /// Names, helps and values, in the order of the gauges.
+    const fn told(self) -> [(&'static str, &'static str, i64); 6] {
+        [
+            (
+                "latest_recovery_point_age_seconds",
+                "Age of the latest recovery point of the protected VM where it is oldest",
+                self.oldest_point,
+            ),
+            (
+                "pending_commit_seconds",
+                "How long the VM that waits longest has waited for its commit",
+                self.longest_commit,
+            ),
+            ("rpo_objective_missed", "VMs whose replication lags more than their own objectives.rpo", self.rpo_missed),
+            ("unprotected_disks", "Disks that are not replicated, of VMs that are", self.unprotected_disks),
+            (
+                "agent_expiry_timestamp_seconds",
+                "When the next agent in a VM, or its certificate, expires; 0 where none does",
+                self.agent_expiry,
+            ),
+            ("split_brain_suspected", "VMs that failed over and whose source VM was not shut down", self.split_brain),
+        ]
+    }
+}
+
 /// How many there are of each; what there is none of is not shown.
 #[derive(Debug)]
 struct Census<L> {
@@ -142,8 +185,7 @@ pub struct Metrics {
     left: Census<LeftLabels>,
     rpo: Achieved,
     rto: Achieved,
-    point_age: Gauge,
-    pending_commit: Gauge,
+    fleet: [Gauge; 6],
     transitions: Family<TransitionLabels, Counter>,
     vms: Census<VmLabels>,
     requests: Census<TransitionLabels>,
@@ -204,18 +246,7 @@ impl Default for Metrics {
                 "Time that a step took, from its call to its job's end",
                 durations(),
             ),
-            point_age: added(
-                to,
-                "latest_recovery_point_age_seconds",
-                "Age of the latest recovery point of the protected VM where it is oldest",
-                gauge(),
-            ),
-            pending_commit: added(
-                to,
-                "pending_commit_seconds",
-                "How long the VM that waits longest has waited for its commit",
-                gauge(),
-            ),
+            fleet: Fleet::default().told().map(|(name, help, _)| added(to, name, help, gauge())),
             vms: census(to, "replicated_vms", "ReplicatedVms by condition and its status"),
             requests: census(to, "open_requests", "Requests that have not ended by kind and Ready reason"),
             vaults: added(to, "observed_vaults", "RecoveryVaults being read", gauge()),
@@ -258,11 +289,11 @@ impl Metrics {
         }
     }
 
-    /// Says how old the latest recovery point is where it is oldest, and how long the longest commit has been due; in
-    /// seconds.
-    pub fn oldest(&self, point: i64, pending_commit: i64) {
-        self.point_age.set(point);
-        self.pending_commit.set(pending_commit);
+    /// Says what the ReplicatedVms come to together.
+    pub fn fleet(&self, fleet: Fleet) {
+        for (gauge, (_, _, value)) in self.fleet.iter().zip(fleet.told()) {
+            gauge.set(value);
+        }
     }
 
     /// Counts a change of an object's Ready reason.

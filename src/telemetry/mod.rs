@@ -8,6 +8,6 @@ mod traces;
 
 pub use collector::CollectorError;
 pub use logs::init;
-pub use metrics::{CallOutcome, Metrics, PassOutcome, Service};
+pub use metrics::{CallOutcome, Fleet, Metrics, PassOutcome, Service};
 pub use probes::{Probes, Readiness};
 pub use traces::{Attribute, Span, Trace, Traces};

@@ -214,6 +214,15 @@ pub struct ReplicatedVmStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub health_errors: Vec<HealthError>,
+    /// How many disks of the machine are not replicated: a failover leaves them behind. Absent when all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub unprotected_disks: Option<i32>,
+    /// When the agent in the machine, or its certificate, expires, whichever comes first; replication ends then. Absent when
+    /// Azure names no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Text<40>>")]
+    pub agent_expires_at: Option<String>,
     /// The recovery points to choose from. A commit deletes them all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovery_points: Option<RecoveryPointSummary>,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{dates, last_segment};
+use super::{dates, last_segment, odd};
 use crate::asr::ids::{ItemPath, JobId};
 
 /// A replicated item. Items of other providers than Azure to Azure decode too; their `a2a` is `None`.
@@ -198,6 +198,15 @@ pub struct A2aDetails {
     pub vm_nics: Vec<Nic>,
     /// Managed disks and what a failover makes of them.
     pub protected_managed_disks: Vec<ManagedDisk>,
+    /// How many disks of the VM are not replicated. Recorded only as null; the elements are of the documented model.
+    #[serde(deserialize_with = "odd::how_many")]
+    pub unprotected_disks: usize,
+    /// Until when Azure supports the agent in the VM; the year 9999 (recorded throughout) is `None`.
+    #[serde(deserialize_with = "dates::lenient")]
+    pub agent_expiry_date: Option<Timestamp>,
+    /// When the agent's certificate ends (recorded: cli-A2A_scenarios); absent while data is being copied.
+    #[serde(deserialize_with = "dates::lenient")]
+    pub agent_certificate_expiry_date: Option<Timestamp>,
 }
 
 impl A2aDetails {

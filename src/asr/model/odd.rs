@@ -21,6 +21,11 @@ pub(crate) fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
     })
 }
 
+/// How many elements a list has, whatever they are.
+pub(crate) fn how_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_array().map_or(0, Vec::len))
+}
+
 /// The elements of a list that can be read.
 pub(crate) fn each<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let Value::Array(all) = Value::deserialize(deserializer)? else { return Ok(Vec::new()) };

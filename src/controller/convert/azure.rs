@@ -81,6 +81,8 @@ pub fn item_from(wire: &asr::ProtectedItem) -> Item {
             .protected_managed_disks
             .iter()
             .find_map(|disk| disk.primary_staging_azure_storage_account_id.clone()),
+        unprotected_disks: a2a.unprotected_disks,
+        agent_expires: a2a.agent_expiry_date.into_iter().chain(a2a.agent_certificate_expiry_date).min(),
     }
 }
 

@@ -196,6 +196,8 @@ pub fn vm_status(
         failover_health: text(&item.failover_health, 64),
         allowed_operations: item.allowed.iter().take(32).map(|o| cut(o, 64)).collect(),
         health_errors: item.health_errors.iter().take(10).map(health).collect(),
+        unprotected_disks: i32::try_from(item.unprotected_disks).ok().filter(|disks| *disks > 0),
+        agent_expires_at: item.agent_expires.map(|end| end.to_string()),
         recovery_points: extras.points.as_deref().map(summary).or(before.recovery_points),
         test_failover_state: text(&item.test_failover_state, 64),
         active_request: extras.active_request,
