@@ -150,7 +150,7 @@ fn release_effect(id: &str, said: Option<&JobId>, key: &RequestKey, record: &Rec
         }
         Some((_, Some(Outcome::Accepted { job }))) => {
             let text = format!(
-                "Job {job} is followed as the call of {key}, and Azure's word goes before a person's. This decision counts only where that job is shown to be another VM's."
+                "Job {job} is followed as the call of {key}, and Azure's word goes before a person's. This decision counts only where that job is shown to be another VM's, or is gone, or ended in a word that nobody knows."
             );
             (Standing::Reconciling, Reason::JobRunning, text)
         }

@@ -90,6 +90,26 @@ async fn a_call_whose_answer_named_another_vms_job_is_followed_by_the_job_that_a
     assert_eq!(world.accepted().await, ["unplannedFailover"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_whose_job_vanished_is_released_by_a_person_and_by_nobody_else() {
+    let world = World::with(Setup { clock_rate: 1, ..Setup::default() }).await;
+    world.apply(sample("failover")).await;
+    world.running(FAILOVER).await;
+    world.sim.post("jobs", json!({"item": "app01", "fate": "vanishes"})).await;
+    let held = world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("JobUnreadable"))).await;
+    let id = call_id(&held).to_owned();
+    assert!(message(&held, "Reconciling").contains(&id), "the words name what a decision needs: {held:#}");
+    world.sim.clock(json!({"advanceSeconds": 300})).await;
+    world
+        .apply(decision("gone", &format!("  decision: Release\n  clientRequestId: {id}\n  outcome: DidNotHappen")))
+        .await;
+    let ended = world.wait("FailoverRequest", FAILOVER, ("Stalled", "True", Some("OutcomeDecided"))).await;
+    assert!(message(&ended, "Stalled").contains("ops@example.com"), "{ended:#}");
+    world.wait("RequestDecision", "gone", ("Ready", "True", Some("OutcomeDecided"))).await;
+    world.released().await;
+    assert_eq!(world.accepted().await, ["unplannedFailover"]);
+}
+
 /// Azure must have had its time, 180 s of it, before anybody can know that nothing happened.
 #[ignore = "takes four minutes of real time; .ci/run runs it"]
 #[tokio::test(flavor = "multi_thread")]

@@ -49,8 +49,9 @@ pub struct RequestDecisionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Guid>")]
     pub client_request_id: Option<String>,
-    /// Release only. Happened: Azure executed the call as the job in jobId, which is followed from then on. DidNotHappen:
-    /// the request ends, and the machine is free for other requests; nothing is sent again.
+    /// Release only. Happened: Azure executed the call as the job in jobId, which is followed from then on; of a job that ended in
+    /// a word that nobody knows it says that it is over, and the request ends. DidNotHappen: the request ends, and the machine
+    /// is free for other requests; nothing is sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<DecidedOutcome>,
     /// Name of the Site Recovery job that the call started, as the portal shows it under Site Recovery jobs. Happened only.

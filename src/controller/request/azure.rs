@@ -150,7 +150,8 @@ async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) 
     let intent = facts.record.as_ref().and_then(|r| r.intent.as_ref());
     let suspect = intent.zip(job.known()).is_some_and(|(intent, job)| job.detailed && is_suspect(intent, job));
     let over = job.known().is_some_and(|j| j.phase.is_terminal());
-    if !over && !suspect {
+    let lost = intent.is_some_and(|intent| lost(facts, intent, &job));
+    if !over && !suspect && !lost {
         return Azure { job: Some(job), ..Azure::default() };
     }
     if over {
@@ -159,7 +160,11 @@ async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) 
     let job = with_cause(handle, job).await;
     let moved_to = job.known().and_then(|j| j.moved_to.clone());
     let Some(path) = moved_to.or_else(|| item_path(handle, facts)) else {
-        return Azure { job: Some(job), ..Azure::default() };
+        let seen = Azure { job: Some(job), ..Azure::default() };
+        return match intent {
+            Some(intent) if lost => instead(handle, facts, intent, id, seen).await,
+            _ => seen,
+        };
     };
     let wants_points = over && intent.is_some_and(|i| verb::row(i.step).from_point);
     let points =
@@ -167,9 +172,19 @@ async fn follow(ctx: &Context, handle: &VaultHandle, facts: &Facts, id: &JobId) 
     let (item, points) = tokio::join!(handle.item(&path, Purpose::JobList), points);
     let seen = Azure { job: Some(job), item: Some(item), points, ..Azure::default() };
     match intent {
-        Some(intent) if is_anothers(facts, &seen) => instead(handle, facts, intent, id, seen).await,
+        Some(intent) if lost || is_anothers(facts, &seen) => instead(handle, facts, intent, id, seen).await,
         _ => seen,
     }
+}
+
+/// Whether the job tells nothing more, and a person says what became of the call.
+fn lost(facts: &Facts, intent: &Intent, job: &Reading<Job>) -> bool {
+    let silent = match job {
+        Reading::Known(job) => job.ended.is_some() && !job.phase.is_terminal(),
+        Reading::Absent => true,
+        Reading::Unreadable(_) => false,
+    };
+    silent && release(&facts.decisions, intent).is_some()
 }
 
 /// What the call may have become in place of the job that Azure named: the vault's jobs, and the one that a person names.

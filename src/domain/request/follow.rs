@@ -2,19 +2,21 @@
 
 use super::super::Reason;
 use super::super::condition::Standing;
-use super::super::decision::otherwise;
 use super::super::ids::{Step, same};
 use super::super::item::{Item, Obstacle};
 use super::super::job::{Job, JobId, Phase};
 use super::super::observed::{Azure, Facts, Reading};
 use super::super::point::last_segment;
 use super::super::record::{End, Finished, Intent, PointRef, Record};
-use super::super::{resolve, verb};
-use super::verify::LISTED;
+use super::super::verb;
 use super::whose::{Whose, whose};
 use super::{Decision, Effect, Next, conclude, show};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
+
+mod person;
+
+use person::Lost;
 
 /// The longest time between two looks at a running job when the observer brings no news.
 const JOB_NEWS: Duration = Duration::from_secs(30);
@@ -29,11 +31,13 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
     let noun = verb::row(intent.step).noun;
     let next = Next::OnJobNews(JOB_NEWS);
     let unreadable = |text, next| running(facts, Reason::JobUnreadable, text, None, next);
+    let lost = Lost { facts, azure, record, intent, id };
     match &azure.job {
         Some(Reading::Known(job)) => match whose(facts, azure, record, intent, job) {
-            Whose::Anothers => anothers(facts, azure, record, intent, job),
+            Whose::Anothers => lost.instead().unwrap_or_else(|| unreadable(named_another(intent, job), next)),
             Whose::NotKnown => unreadable(not_known(intent, job), next),
             Whose::Own if job.phase.is_terminal() => ended(facts, azure, record, intent, job),
+            Whose::Own if job.ended.is_some() => lost.over(job).unwrap_or_else(|| unknown_end(facts, intent, job)),
             Whose::Own => going(facts, noun, job),
         },
         Some(Reading::Unreadable(u)) => {
@@ -45,9 +49,10 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
         }
         Some(Reading::Absent) => {
             let text = format!(
-                "The {noun} was accepted as job {id}, which Azure does not show. It is looked for again; nothing is sent meanwhile, and the VM stays locked for other requests. Look for the job in the portal."
+                "The {noun} was accepted as job {id}, which Azure does not show. It is looked for again; nothing is sent meanwhile, and the VM stays locked for other requests. Look for the job and at the VM in the portal; if the job is gone for good, say in a RequestDecision what became of the call (client request id {}).",
+                intent.client_request_id
             );
-            unreadable(text, next)
+            lost.vanished().unwrap_or_else(|| unreadable(text, next))
         }
         None => {
             let text = format!(
@@ -58,41 +63,30 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, id: &JobId) -> Decision {
     }
 }
 
-/// Azure named a job of another VM or verb. The call's own is followed where the vault's jobs show it by its id, or a person names
-/// it; a person may also say that there is none.
-fn anothers(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &Job) -> Decision {
-    let listed = azure.jobs.as_ref().and_then(Reading::known).and_then(|jobs| resolve::own_job(jobs, intent));
-    if let Some(own) = listed.filter(|own| own.id != job.id) {
-        return resolve::adopt(facts, record, own);
-    }
-    let late = azure.now.zip(intent.t0).is_some_and(|(now, t0)| now.duration_since(t0) >= LISTED);
-    match otherwise(&facts.decisions, intent, &job.id) {
-        Some(decision) if late && azure.jobs.as_ref().is_some_and(|jobs| jobs.known().is_some()) => {
-            resolve::decided(facts, azure, record, intent, decision)
-        }
-        _ => running(facts, Reason::JobUnreadable, named_another(intent, job), None, Next::OnJobNews(JOB_NEWS)),
-    }
-}
-
 /// A job that has not come to an end that is known.
 fn going(facts: &Facts, noun: &str, job: &Job) -> Decision {
     let id = &job.id;
-    let (reason, text) = if job.ended.is_some() {
-        let text = format!(
-            "Job {id} of the {noun} has ended, in a state that this program does not know ({}): whether it went well is not guessed. Nothing is sent, and the VM stays locked for this request. Look at the job and at the VM in the portal, and report the word.",
-            job.state_text
-        );
-        (Reason::JobUnreadable, text)
-    } else if job.is_suspended() {
-        let text = format!(
+    let text = if job.is_suspended() {
+        format!(
             "The {noun} is suspended as job {id}: it waits for a person. Look at the job in the portal, and resume or cancel it there; it is followed meanwhile."
-        );
-        (Reason::JobRunning, text)
+        )
     } else {
         let task = job.current_task().map_or_else(String::new, |t| format!(": {}", t.friendly_name));
-        (Reason::JobRunning, format!("The {noun} is running as job {id}{task}."))
+        format!("The {noun} is running as job {id}{task}.")
     };
-    running(facts, reason, text, Some(job), Next::OnJobNews(JOB_NEWS))
+    running(facts, Reason::JobRunning, text, Some(job), Next::OnJobNews(JOB_NEWS))
+}
+
+/// A job that ended in a word that nobody knows.
+fn unknown_end(facts: &Facts, intent: &Intent, job: &Job) -> Decision {
+    let text = format!(
+        "Job {} of the {} has ended, in a state that this program does not know ({}): whether it went well is not guessed. Nothing is sent, and the VM stays locked for this request. Look at the job and at the VM in the portal, and report the word; then say in a RequestDecision (decision Release, client request id {}, outcome Happened, that job) that it is over.",
+        job.id,
+        verb::row(intent.step).noun,
+        job.state_text,
+        intent.client_request_id
+    );
+    running(facts, Reason::JobUnreadable, text, Some(job), Next::OnJobNews(JOB_NEWS))
 }
 
 fn named_another(intent: &Intent, job: &Job) -> String {

@@ -144,12 +144,10 @@ fn given_a_job_that_may_be_its_own_when_a_person_says_otherwise_then_azures_word
     let seen = |job| Azure { job, now: Some(later), ..azure(item()) };
     let alive = [
         (&facts, seen(Some(Reading::Known(failover_job(Phase::Running))))),
-        (&facts, seen(Some(Reading::Known(Job { ended: Some(now()), ..failover_job(Phase::Running) })))),
         (
             &facts,
             seen(Some(Reading::Known(Job { client_request_id: foreign.clone(), ..failover_job(Phase::Running) }))),
         ),
-        (&facts, seen(Some(Reading::Absent))),
         (&facts, seen(None)),
         (
             &unresolved,
@@ -174,6 +172,40 @@ fn given_a_job_that_may_be_its_own_when_a_person_says_otherwise_then_azures_word
             assert_eq!(effect(&decide(&with(word, facts.clone()), &azure)), "none", "{azure:?}");
         }
     }
+}
+
+#[test]
+fn given_a_job_that_tells_nothing_more_when_a_person_says_what_became_of_the_call_then_that_is_believed() {
+    let odd = Job { ended: Some(now()), state_text: "Finalized".into(), ..failover_job(Phase::Running) };
+    let named = Job { started: Some(now()), ..job("j9", "UnplannedFailover", Phase::Running, None) };
+    let facts = Facts { record: Some(held(Kind::FailoverRequest, accepted())), ..facts(failover()) };
+    let happened = |id: &str| Word::Happened { client_request_id: own_id(), job: JobId(id.into()) };
+    let did_not = Word::DidNotHappen { client_request_id: own_id() };
+    for gone in [Reading::Absent, Reading::Known(odd.clone())] {
+        let seen = Azure { job: Some(gone), named: Some(Reading::Known(named.clone())), ..azure(item()) };
+        let azure = Azure { now: Some(at("2026-06-01T09:00:00Z")), ..seen };
+        assert_eq!(effect(&decide(&facts, &azure)), "none", "nobody says anything: {azure:?}");
+        let ended = end(&with(did_not.clone(), facts.clone()), &azure);
+        assert_eq!((ended.end, ended.reason), (End::Failed, Reason::OutcomeDecided), "{azure:?}");
+        let Effect::Write(record) = decide(&with(happened("j9"), facts.clone()), &azure).effect else {
+            panic!("{azure:?}")
+        };
+        let found = record.intent.and_then(|intent| intent.outcome);
+        assert_eq!(found, Some(Outcome::Accepted { job: JobId("j9".into()) }), "{azure:?}");
+        let early = Azure { now: Some(at("2026-06-01T07:53:19Z")), ..azure.clone() };
+        let unlisted = Azure { jobs: None, ..azure.clone() };
+        for unsure in [early, unlisted] {
+            assert_eq!(effect(&decide(&with(did_not.clone(), facts.clone()), &unsure)), "none", "{unsure:?}");
+        }
+    }
+    let later = Azure { now: Some(at("2026-06-01T09:00:00Z")), ..azure(item()) };
+    let ended = Azure { job: Some(Reading::Known(odd.clone())), ..later.clone() };
+    let over = end(&with(happened("j1"), facts.clone()), &ended);
+    assert_eq!((over.end, over.reason), (End::Failed, Reason::OutcomeDecided), "never Succeeded by a person's word");
+    assert!(over.message.contains("Finalized") && over.message.contains("ops"), "{}", over.message);
+    let running = Job { ended: None, ..odd };
+    let shown = Azure { job: Some(Reading::Absent), jobs: Some(Reading::Known(vec![running])), ..later };
+    assert_eq!(effect(&decide(&with(did_not, facts), &shown)), "none", "the list has it");
 }
 
 #[test]
