@@ -5,6 +5,7 @@ use super::super::super::backoff::Class;
 use super::super::super::condition::Standing;
 use super::super::super::failover::Failover;
 use super::super::super::ids::{Kind, Step};
+use super::super::super::item::{Item, Obstacle, Scenario};
 use super::super::super::job::{Job, Phase};
 use super::super::super::observed::{Adoption, Azure, Facts, Reading};
 use super::super::super::record::Outcome;
@@ -95,11 +96,7 @@ fn given_the_object_or_the_vm_is_gone_when_an_intent_is_open_then_it_is_still_re
     let id = call_id(Kind::FailoverRequest, Step::Failover, 1);
     let azure = seen(LONG, Some(Reading::Known(vec![job("j5", "UnplannedFailover", Phase::Running, Some(&id))])));
     let orphan = Facts { request: None, ..unresolved(None) };
-    let homeless = Facts {
-        vm: Err(super::super::super::item::Obstacle::new(Reason::VmNotFound, "gone")),
-        claim: None,
-        ..unresolved(None)
-    };
+    let homeless = Facts { vm: Err(Obstacle::new(Reason::VmNotFound, "gone")), claim: None, ..unresolved(None) };
     for facts in [orphan, homeless] {
         assert_eq!(effect(&decide(&facts, &azure)), "adopt", "{facts:?}");
     }
@@ -167,11 +164,8 @@ fn given_anything_speaks_against_it_when_absence_is_judged_then_nothing_is_sent_
     };
     let with = |job| Azure { jobs: Some(Reading::Known(vec![job])), ..nothing(Some(600)) };
     let with_item = |item| Azure { item: Some(Reading::Known(item)), ..nothing(Some(600)) };
-    let busy = super::super::super::item::Item {
-        scenario: Some(super::super::super::item::Scenario { name: "UnplannedFailover".into(), job: None }),
-        ..item()
-    };
-    let failed_over = super::super::super::item::Item { last_failover: Some(at("2026-06-01T07:55:00Z")), ..item() };
+    let busy = Item { scenario: Some(Scenario { name: "UnplannedFailover".into(), job: None }), ..item() };
+    let failed_over = Item { last_failover: Some(at("2026-06-01T07:55:00Z")), ..item() };
     let table = [
         with(started("UnplannedFailover", Some("somebody"))),
         with(started("UnplannedFailover", None)),
@@ -179,6 +173,7 @@ fn given_anything_speaks_against_it_when_absence_is_judged_then_nothing_is_sent_
         with_item(pending()),
         with_item(busy),
         with_item(failed_over),
+        with_item(Item { allowed: vec![], ..item() }),
         Azure { item: Some(Reading::Absent), ..nothing(Some(600)) },
         Azure { jobs: Some(unreadable(Class::Transient)), ..nothing(Some(600)) },
         Azure { since_intent: LONG - Duration::from_millis(1), ..nothing(Some(600)) },
