@@ -1,7 +1,8 @@
 //! `cargo demo`: a real control plane, a simulated Azure and the operator as processes of their own; the samples are
 //! applied one step at a time with kubectl, and what happens is shown while it happens.
 //!
-//! It only applies, watches and counts: every judgement comes from the simulator's ledger and the API server.
+//! It only applies, watches and counts: every judgement comes from the simulator's ledger and the API server, whose every
+//! change is judged as the tools judge it that wait for objects.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on stops")]
 
 #[path = "../../tests/harness/mod.rs"]
@@ -17,7 +18,7 @@ use stage::Stage;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
-use summary::{Act, Summary};
+use summary::{Act, Judged, Summary};
 
 /// How the result is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -80,7 +81,7 @@ async fn main() -> ExitCode {
 
 async fn run(args: &Args) -> harness::Result<bool> {
     let begun = Instant::now();
-    let stage = Stage::set(args.clock_rate).await?;
+    let (stage, kstatus) = Stage::set(args.clock_rate).await?;
     let built = begun.elapsed();
     let live = Live::new(&stage);
     let mut acts = Vec::new();
@@ -104,7 +105,8 @@ async fn run(args: &Args) -> harness::Result<bool> {
         }
     }
     live.vm().await;
-    let summary = Summary::new(acts, stage.simulator.ledger().await, begun.elapsed().as_secs_f64());
+    let judged = Judged::to_the_end_of(&acts, kstatus).await;
+    let summary = Summary::new(acts, stage.simulator.ledger().await, judged, begun.elapsed().as_secs_f64());
     summary.print_table(built);
     if args.keep {
         stage.print_hints();

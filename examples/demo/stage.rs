@@ -1,6 +1,8 @@
 //! The stage: control plane, simulator and operator, and kubectl to act on it.
 
-use crate::harness::{ControlPlane, Failure, Operator, OperatorOptions, Options, Result, Simulator, eventually, get};
+use crate::harness::{
+    ControlPlane, Failure, KstatusWatch, Operator, OperatorOptions, Options, Result, Simulator, eventually, get,
+};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,8 +25,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts everything, and applies what the acts need.
-    pub async fn set(clock_rate: u32) -> Result<Self> {
+    /// Starts everything, a watch of all that is shown from now on, and applies what the acts need.
+    pub async fn set(clock_rate: u32) -> Result<(Self, KstatusWatch)> {
         println!("Starting a real kube-apiserver with etcd and a controller manager");
         let plane =
             ControlPlane::start(Options { progress: |line| println!("  {line}"), ..Options::default() }).await?;
@@ -42,10 +44,11 @@ impl Stage {
         );
         let operator = Operator::start(OperatorOptions::installed(&plane, &simulator).await).await?;
         let client = plane.client().await;
+        let kstatus = KstatusWatch::of(&client, "demo");
         let stage = Self { plane, simulator, _operator: operator, client };
         stage.apply_sample("10-recovery-vault.yaml").await?;
         stage.apply_sample("20-replicated-vm.yaml").await?;
-        Ok(stage)
+        Ok((stage, kstatus))
     }
 
     /// `kubectl apply -f` of a sample, as it is.

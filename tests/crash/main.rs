@@ -13,5 +13,6 @@ mod loss;
 mod proxy;
 mod replicas;
 mod run;
+mod searched;
 mod stage;
 mod sweep;

@@ -1,12 +1,14 @@
 //! The canaries: what must never be read in anything that the operator writes. The simulator plants them in every token
-//! and every signed URL. Every operator of every test is searched for them when it ends: its log, its metrics, and all that the
-//! API server was ever asked to keep, by the write-ahead log of its etcd.
+//! and every signed URL, and `super::planter` in all the rest of an answer. Every operator of every test is searched for them when it
+//! ends, however it ends: its log, its metrics, and all that the API server was ever asked to keep, by the write-ahead log of its etcd.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
 
 /// What the simulator puts into every token and signature, the secrets of the tests' seeds, and how a ServiceAccount's token begins.
 pub const CANARIES: [&str; 7] = [
@@ -30,16 +32,56 @@ pub fn leaks(text: &str) -> Vec<&'static str> {
     CANARIES.into_iter().filter(|canary| text.contains(canary)).collect()
 }
 
+/// Each line of a text that holds one, as far as it stands around it.
+pub fn lines(text: &str) -> Vec<String> {
+    let around = |line: &str, canary: &str| {
+        let at = line.find(canary)?;
+        let begin = line.floor_char_boundary(at.saturating_sub(300));
+        let end = line.ceil_char_boundary((at + 100).min(line.len()));
+        Some(line[begin..end].to_owned())
+    };
+    let first = |line| CANARIES.into_iter().find_map(|canary| around(line, canary));
+    text.lines().filter_map(first).collect()
+}
+
+/// Each text of a JSON value that holds one, by its path: `status.operations.0.errors.0.message: ...`.
+pub fn places(value: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    search(value, "", &mut found);
+    found
+}
+
+fn search(value: &Value, path: &str, found: &mut Vec<String>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Value::String(text) => found.extend(lines(text).into_iter().map(|line| format!("{path}: {line}"))),
+        Value::Array(elements) => {
+            elements.iter().enumerate().for_each(|(at, element)| search(element, &below(&at.to_string()), found));
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                found.extend(lines(name).into_iter().map(|line| format!("{path}: a member {line}")));
+                search(member, &below(name), found);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Panics when an operator's log, or what the cluster was asked to keep, holds one. `cluster` is the folder of a control
 /// plane; one that is on no disk of ours is not searched.
 pub fn assert_none(log: &str, cluster: Option<&Path>) {
-    assert_eq!(leaks(log), [""; 0], "the operator's log holds a secret");
-    let Some(files) = cluster.and_then(|cluster| cluster.join("etcd/member/wal").read_dir().ok()) else { return };
-    for file in files.flatten().filter(|file| file.path().extension().is_some_and(|ending| ending == "wal")) {
-        if let Some((canary, around)) = kept(&file.path()) {
-            panic!("the API server was asked to keep {canary}: {around}");
-        }
+    assert_eq!(leaks(log), [""; 0], "the operator's log holds a secret: {:#?}", lines(log));
+    if let Some((canary, around)) = cluster.and_then(in_etcd) {
+        panic!("the API server was asked to keep {canary}: {around}");
     }
+}
+
+/// The first canary that a control plane was asked to keep and that was not searched for before, with what stands around it.
+pub fn in_etcd(cluster: &Path) -> Option<(&'static str, String)> {
+    let files = cluster.join("etcd/member/wal").read_dir().ok()?;
+    let logs = files.flatten().map(|file| file.path()).filter(|file| file.extension().is_some_and(|end| end == "wal"));
+    logs.into_iter().find_map(|log| kept(&log))
 }
 
 /// The first canary in the part of a write-ahead log that was not searched before, with what stands around it.

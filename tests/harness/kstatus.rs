@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use kube::api::{Api, DynamicObject};
@@ -11,10 +12,11 @@ use kube::runtime::watcher::{self, Event};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use super::wait::{asr_resource, condition};
+use super::wait::{asr_resource, condition, eventually};
 
 const REQUESTS: [&str; 4] = ["FailoverRequest", "ChangeRecoveryPointRequest", "CommitRequest", "ReprotectRequest"];
 const OTHERS: [&str; 3] = ["RequestDecision", "RecoveryVault", "ReplicatedVm"];
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What Stalled says of these is no failure: `docs/gitops.md` has tools read them as waiting for a person.
 const FOR_A_PERSON: [&str; 2] = ["OutcomeUnknown", "Suspended"];
@@ -167,6 +169,30 @@ impl KstatusWatch {
     /// What was seen so far.
     pub fn judge(&self) -> MutexGuard<'_, Judge> {
         self.judge.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the watch, and leaves it to the caller what to make of what was seen.
+    pub fn into_judge(self) -> Judge {
+        self.watches.iter().for_each(JoinHandle::abort);
+        std::mem::take(&mut *self.judge())
+    }
+
+    /// Waits until each of these requests, by kind and name, was seen under way and then to end well: the watch is not blind.
+    /// Returns how many states of all objects were judged, by all rules.
+    pub async fn saw_end_well<'a>(&self, requests: impl IntoIterator<Item = (&'a str, &'a str)> + Clone) -> usize {
+        eventually(DEADLINE, "every request watched to its end", async || {
+            let judge = self.judge();
+            let seen = judge.seen();
+            let well = |(kind, name): (&str, &str)| {
+                let found = seen.get(&format!("{kind} {name}"));
+                found.is_some_and(|(times, last)| *times > 2 && *last == Judgement::Current)
+            };
+            if requests.clone().into_iter().all(well) { Ok(()) } else { Err(format!("{seen:#?}")) }
+        })
+        .await;
+        let judge = self.judge();
+        assert_eq!(judge.broken(), [""; 0], "by the rules of kstatus");
+        judge.seen().values().map(|(times, _)| times).sum()
     }
 }
 

@@ -5,7 +5,8 @@
 //! tied to an async runtime: a program may be shared by tests that each have one of their own.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,6 +16,7 @@ use rustix::process::{Pid, kill_process, test_kill_process};
 
 pub use rustix::process::Signal;
 
+use super::operator::ready_line;
 use super::{Failure, Result, canary};
 
 /// Says the program's id on its standard output, then waits for its end; the watcher's `read` ends when the starter does.
@@ -40,6 +42,8 @@ exit "$status"
 const OPERATOR: &str = "asr-operator";
 const POLL: Duration = Duration::from_millis(20);
 const LOG_TAIL_LINES: usize = 40;
+/// How long the metrics of an operator are waited for that is to end: one that is stopped has none to show.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What to start: the program, its arguments and what its environment has more or less than ours.
 pub struct Program<'a> {
@@ -97,7 +101,7 @@ impl<'a> Program<'a> {
             supervisor.wait().ok();
             return Err(Failure::new(format!("{} did not start; see {}", self.name, self.log.display())));
         };
-        Ok(Supervised { name: self.name.to_owned(), pid, supervisor, log: self.log })
+        Ok(Supervised { name: self.name.to_owned(), pid, supervisor, log: self.log, metrics: None })
     }
 
     fn supervisor(&self) -> Command {
@@ -127,6 +131,7 @@ pub struct Supervised {
     pid: Pid,
     supervisor: Child,
     log: PathBuf,
+    metrics: Option<String>,
 }
 
 impl Supervised {
@@ -199,13 +204,27 @@ impl Supervised {
 
     /// Kills it at once, as a node's death would, and waits until it is gone.
     pub fn kill(&mut self) {
+        self.note_metrics();
         self.signal(Signal::KILL);
         self.supervisor.wait().ok();
     }
 
     /// Asks it to end.
     pub fn terminate(&mut self) {
+        self.note_metrics();
         self.signal(Signal::TERM);
+    }
+
+    /// An operator's metrics as they were when it was killed or asked to end; none where it was not ready yet, or stopped.
+    pub fn last_metrics(&self) -> Option<&str> {
+        self.metrics.as_deref()
+    }
+
+    /// With its process go an operator's metrics: what is to be searched is taken before.
+    fn note_metrics(&mut self) {
+        if self.name == OPERATOR && self.exit_status().is_none() && !std::thread::panicking() {
+            self.metrics = metrics_address(&self.log()).and_then(|address| scraped(&address)).or(self.metrics.take());
+        }
     }
 
     /// Stops its threads where they are, as a suspended machine would.
@@ -248,13 +267,30 @@ impl Supervised {
 }
 
 impl Drop for Supervised {
-    /// Whatever a test was about, nothing that an operator logged holds a secret.
+    /// Whatever a test was about, nothing that an operator logged or counted holds a secret.
     fn drop(&mut self) {
         self.kill();
         if self.name == OPERATOR && !std::thread::panicking() {
-            assert_eq!(canary::leaks(&self.log()), [""; 0], "{} holds a secret", self.log.display());
+            let (log, metrics) = (self.log(), self.metrics.as_deref().unwrap_or_default());
+            let leaks = [canary::lines(&log), canary::lines(metrics)];
+            assert_eq!(leaks, [[""; 0]; 2], "log or metrics of {} hold a secret", self.log.display());
         }
     }
+}
+
+/// Where an operator with this log shows its metrics, once it is ready.
+fn metrics_address(log: &str) -> Option<String> {
+    log.lines().filter_map(ready_line).find_map(|ready| ready["metrics"].as_str().map(String::from))
+}
+
+/// The metrics at this address, without a runtime: it is asked for where a test drops its operator.
+fn scraped(address: &str) -> Option<String> {
+    let mut stream = TcpStream::connect_timeout(&address.parse().ok()?, LAST_WORDS).ok()?;
+    stream.set_read_timeout(Some(LAST_WORDS)).ok()?;
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// Whether a process of this id exists.

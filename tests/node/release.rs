@@ -79,6 +79,7 @@ async fn whole_loop(stage: &Stage<'_>) {
         stage.took(&format!("{sample} is done, and a Pod was lost meanwhile"));
     }
     assert_eq!(stage.calls().await, ROUND, "one call for each act, and none that was refused");
+    stage.judged_to_the_end().await;
     stage.ready_pods().await;
     stage.assert_sound().await;
 }

@@ -1,10 +1,10 @@
 //! A node with the chart on it and a simulated Azure beside it, and what a test does with these.
 
-use crate::harness::{Simulator, canary, eventually, get, wait_condition};
+use crate::harness::{KstatusWatch, Simulator, canary, eventually, get, wait_condition};
 use crate::helm::{CHART, Helm};
 use crate::images::OPERATOR;
 use crate::node::{ADDRESS, Node};
-use crate::walk::values;
+use crate::walk::{LOOP, values};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -46,6 +46,8 @@ pub struct Stage<'a> {
     pub helm: Helm,
     pub sim: Simulator,
     pub client: kube::Client,
+    /// Judges each state of each object in the namespace `demo`, from the moment on at which there can be one.
+    kstatus: Option<KstatusWatch>,
     since: Instant,
 }
 
@@ -57,7 +59,7 @@ impl<'a> Stage<'a> {
         let seed = format!("{SEED}\n{}", node.federation());
         let sim = Simulator::start_at(&format!("{ADDRESS}:0"), &seed, 400).await.unwrap();
         let helm = Helm::on(&node.kubeconfig()).await;
-        let stage = Self { node, helm, sim, client, since };
+        let mut stage = Self { node, helm, sim, client, kstatus: None, since };
         node.ready().await;
         stage.took("the node is Ready");
         for namespace in ["demo", NAME] {
@@ -66,6 +68,7 @@ impl<'a> Stage<'a> {
         let restricted = ["label", "namespace", NAME, "pod-security.kubernetes.io/enforce=restricted"];
         node.kubectl(&restricted, None).await.expect_success();
         stage.install().await;
+        stage.kstatus = Some(KstatusWatch::of(&stage.client, "demo"));
         stage.took("helm install: all Pods are Ready");
         stage
     }
@@ -97,6 +100,13 @@ impl<'a> Stage<'a> {
     /// Waits for a condition (type, status, reason) in the namespace `demo` and returns the object.
     pub async fn wait(&self, kind: &str, name: &str, wanted: (&str, &str, Option<&str>)) -> Value {
         wait_condition(&self.client, kind, "demo", name, wanted, DEADLINE).await
+    }
+
+    /// Waits until each act of the loop was judged to its end, as tools that wait for one would have.
+    pub async fn judged_to_the_end(&self) {
+        let watch = self.kstatus.as_ref().expect("the chart is installed");
+        let seen = watch.saw_end_well(LOOP.map(|(_, kind, name)| (kind, name))).await;
+        self.took(&format!("by the rules of kstatus: {seen} states of all objects, and no rule broken"));
     }
 
     /// Waits until the request has a job of Azure.

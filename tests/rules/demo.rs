@@ -1,7 +1,7 @@
 //! The demo, as a user runs it: what it reports is recomputed from the simulator's ledger and from kubectl, and a call
-//! that somebody duplicates makes it fail.
+//! that somebody duplicates makes it fail. It judges each state of each object by the rules of kstatus, and none breaks one.
 
-use crate::harness::{Binaries, PROGRAMS, Program, RunDir, Signal, Supervised, product_binary};
+use crate::harness::{Binaries, Judge, PROGRAMS, Program, RunDir, Signal, Supervised, product_binary};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -77,10 +77,13 @@ async fn its_json_agrees_with_the_ledger_and_with_the_cluster() {
     assert_eq!(told["mutatingCalls"], calls.len());
     let steps = told["steps"].as_array().unwrap();
     let mut extra = calls.clone();
+    let mut judge = Judge::default();
     for step in steps {
         let name = step["name"].as_str().unwrap();
-        let kind = step["kind"].as_str().unwrap().to_lowercase();
-        let object = run(&kubectl, &["--kubeconfig", &kubeconfig, "get", &kind, name, "-n", "demo", "-o", "json"]);
+        let kind = step["kind"].as_str().unwrap();
+        let resource = kind.to_lowercase();
+        let object = run(&kubectl, &["--kubeconfig", &kubeconfig, "get", &resource, name, "-n", "demo", "-o", "json"]);
+        judge.see(kind, &object);
         let status = &object["status"];
         assert_eq!(step["jobId"], status["operations"][0]["jobId"], "{object:#}");
         for field in ["phase", "achievedRpo", "achievedRto"] {
@@ -91,6 +94,12 @@ async fn its_json_agrees_with_the_ledger_and_with_the_cluster() {
         extra.remove(own.unwrap_or_else(|| panic!("no call of {name} in {calls:?}")));
     }
     assert_eq!(told["duplicates"], extra.len());
+    for (object, (_, judgement)) in judge.seen() {
+        assert_eq!(told["kstatus"]["last"][object], format!("{judgement:?}"), "{told:#}");
+    }
+    assert_eq!(told["kstatus"]["broken"], serde_json::json!([]), "{told:#}");
+    let states = told["kstatus"]["states"].as_u64().unwrap();
+    assert!(states > 3 * steps.len() as u64, "each act was seen on its way: {told:#}");
     assert_eq!((steps.len(), calls.len(), &told["ok"]), (7, 7, &Value::Bool(true)), "{told:#}");
     demo.signal(Signal::INT);
     assert_eq!(demo.wait_exit(DEADLINE).await.unwrap(), 0);

@@ -23,6 +23,7 @@ mod demo;
 mod identities;
 mod jobs;
 mod managed_identity;
+mod planted;
 mod points;
 mod portal;
 mod readme;

@@ -1,19 +1,32 @@
 //! Everything that the README shows is run: its commands in their order, its reasons, its files.
 
-use crate::harness::{ControlPlane, Operator, OperatorOptions, ROUND, Simulator, helm, say};
+use crate::harness::{ControlPlane, KstatusWatch, Operator, OperatorOptions, ROUND, Simulator, helm, say};
+use crate::world::{identity, sample};
 use asr_operator::domain::Reason;
 
 const README: &str = include_str!("../../README.md");
 const CI: &str = include_str!("../../.ci/run");
 const SEED: &str = include_str!("../../deploy/demo/seed.yaml");
+/// The requests of its loop, by their samples.
+const REQUESTS: [&str; 7] =
+    ["failover", "change-point", "commit", "reprotect", "failback", "commit-home", "reprotect-home"];
+
+fn section(heading: &str) -> &'static str {
+    README.split("\n## ").find(|s| s.starts_with(heading)).unwrap_or_else(|| panic!("no section {heading}"))
+}
 
 /// The commands of the `sh` blocks below this heading, without their comments.
 fn commands(heading: &str) -> Vec<String> {
-    let section =
-        README.split("\n## ").find(|s| s.starts_with(heading)).unwrap_or_else(|| panic!("no section {heading}"));
-    let blocks = section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let blocks = section(heading).split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let lines = blocks.flat_map(str::lines).map(|line| line.split('#').next().unwrap().trim().to_owned());
     lines.filter(|line| !line.is_empty()).collect()
+}
+
+/// The commands that a text names in its sentences.
+fn in_sentences(text: &str) -> Vec<&str> {
+    let sentences = text.split("```").step_by(2);
+    let quoted = sentences.flat_map(|sentence| sentence.split('`').skip(1).step_by(2));
+    quoted.filter(|words| words.starts_with("kubectl ") || words.starts_with("helm ")).collect()
 }
 
 async fn kubectl(plane: &ControlPlane, command: &str) {
@@ -40,17 +53,33 @@ fn from_root(word: &str) -> String {
     if word.starts_with("deploy/") || word.starts_with("crds/") { format!("{root}/{word}") } else { word.to_owned() }
 }
 
+/// Nothing runs Pods here: the program runs with the rights that a Pod of what is installed has.
+async fn operator(plane: &ControlPlane, sim: &Simulator) -> Operator {
+    Operator::start(OperatorOptions::installed(plane, sim).await).await.unwrap()
+}
+
+/// Installs by the command that the section has beside Helm's, and leaves the cluster as it was before.
+async fn install_without_helm(plane: &ControlPlane, sim: &Simulator) {
+    let named = in_sentences(section("Installing"));
+    let [command] = named[..] else { panic!("not all of {named:?} are run by this test") };
+    kubectl(plane, command).await;
+    drop(operator(plane, sim).await);
+    let away = command.replace("apply --server-side", "delete --timeout=120s");
+    assert_ne!(away, command, "{command} is not undone");
+    kubectl(plane, &away).await;
+}
+
 #[tokio::test]
 async fn its_commands_work_in_their_order() {
     let plane = ControlPlane::start(crate::harness::Options::default()).await.unwrap();
     let sim = Simulator::start(SEED, 400).await.unwrap();
+    install_without_helm(&plane, &sim).await;
     for command in commands("Installing") {
         let arguments = command.strip_prefix("helm ").unwrap_or_else(|| panic!("{command} is not run by this test"));
         run_helm(&plane, arguments).await;
     }
-    // Nothing runs Pods here: the program runs with the rights that a Pod of the release has.
-    let options = OperatorOptions::installed(&plane, &sim).await;
-    let _operator = Operator::start(options).await.unwrap();
+    let kstatus = KstatusWatch::everywhere(&plane.client().await);
+    let _operator = operator(&plane, &sim).await;
     for command in commands("The loop, by its samples") {
         assert!(command.starts_with("kubectl "), "{command} is not run by this test");
         kubectl(&plane, &command).await;
@@ -58,6 +87,15 @@ async fn its_commands_work_in_their_order() {
     let calls = sim.accepted().await;
     let operations: Vec<&str> = calls.iter().filter_map(|call| call["operation"].as_str()).collect();
     assert_eq!(operations, ROUND);
+    let requests = REQUESTS.map(|name| identity(sample(name)));
+    kstatus.saw_end_well(requests.iter().map(|(kind, name)| (kind.as_str(), name.as_str()))).await;
+}
+
+#[test]
+fn every_command_of_its_sentences_is_run() {
+    assert_eq!(in_sentences(README), in_sentences(section("Installing")), "only those of that section are run");
+    let text = "Say `kubectl get x`, not `get x`:\n```sh\nkubectl get y # `kubectl get z`\n```\nor `helm list`.";
+    assert_eq!(in_sentences(text), ["kubectl get x", "helm list"]);
 }
 
 #[test]

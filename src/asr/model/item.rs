@@ -20,6 +20,7 @@ pub struct ProtectedItem {
     /// Such as `Protected` or `UnplannedFailoverCommitted` (recorded: cli-A2A_scenarios, ps-A2AReprotectTest). It lags the operation.
     pub protection_state: Option<String>,
     /// The same for people.
+    #[serde(default, deserialize_with = "odd::told")]
     pub protection_state_description: Option<String>,
     /// `Primary` or `Recovery`: where the VM runs within the present direction. It reads `Primary` again after a
     /// reprotect, so it is never a direction by itself.
@@ -126,14 +127,16 @@ pub struct HealthError {
     #[serde(rename = "errorCategory")]
     pub category: Option<String>,
     /// What is wrong.
-    #[serde(rename = "errorMessage")]
+    #[serde(rename = "errorMessage", deserialize_with = "odd::told")]
     pub message: Option<String>,
     /// The same, shorter, where Azure has it.
+    #[serde(deserialize_with = "odd::told")]
     pub summary_message: Option<String>,
     /// Azure's guess at the cause.
+    #[serde(deserialize_with = "odd::told")]
     pub possible_causes: Option<String>,
     /// Azure's advice.
-    #[serde(rename = "recommendedAction")]
+    #[serde(rename = "recommendedAction", deserialize_with = "odd::told")]
     pub action: Option<String>,
     /// The thing it is about; it changes with a reprotect.
     #[serde(rename = "entityId")]

@@ -256,11 +256,11 @@ struct WireError {
 struct ServiceError {
     #[serde(deserialize_with = "odd::word")]
     code: Option<String>,
-    #[serde(deserialize_with = "odd::word")]
+    #[serde(deserialize_with = "odd::told")]
     message: Option<String>,
-    #[serde(deserialize_with = "odd::word")]
+    #[serde(deserialize_with = "odd::told")]
     possible_causes: Option<String>,
-    #[serde(deserialize_with = "odd::word")]
+    #[serde(deserialize_with = "odd::told")]
     recommended_action: Option<String>,
     #[serde(deserialize_with = "odd::word")]
     activity_id: Option<String>,
@@ -271,11 +271,11 @@ struct ServiceError {
 struct ProviderError {
     #[serde(deserialize_with = "odd::word")]
     error_code: Option<String>,
-    #[serde(deserialize_with = "odd::word")]
+    #[serde(deserialize_with = "odd::told")]
     error_message: Option<String>,
-    #[serde(deserialize_with = "odd::word")]
+    #[serde(deserialize_with = "odd::told")]
     possible_causes: Option<String>,
-    #[serde(deserialize_with = "odd::word")]
+    #[serde(deserialize_with = "odd::told")]
     recommended_action: Option<String>,
 }
 

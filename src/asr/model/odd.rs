@@ -4,6 +4,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use crate::asr::redact::hidden;
+
 /// A text, and nothing else: a number in its place is no word that anything could be compared with.
 pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
@@ -24,6 +26,11 @@ pub(crate) fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 /// How many elements a list has, whatever they are.
 pub(crate) fn how_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     Ok(Value::deserialize(deserializer)?.as_array().map_or(0, Vec::len))
+}
+
+/// A text that people are shown: Azure may quote a signed URL in it.
+pub(crate) fn told<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(word(deserializer)?.map(|text| hidden(&text)))
 }
 
 /// The elements of a list that can be read.
