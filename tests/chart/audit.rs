@@ -1,5 +1,6 @@
 //! Grants and their use: what the operator's roles allow, and what the API server wrote down that it did.
 
+use crate::stage::{NAME, Stage};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -94,6 +95,28 @@ fn used(event: &Value) -> Use {
         name: words(&object["name"]),
         allowed: event["annotations"]["authorization.k8s.io/decision"] == "allow",
     }
+}
+
+/// What the roles give and a run does not need, with the reason why they give it.
+fn unused_for_a_reason(grant: &Grant) -> Option<&'static str> {
+    match (grant.resource.as_str(), grant.verb.as_str()) {
+        ("events", "patch") => Some("an event that happens again within minutes is counted, not repeated"),
+        _ => None,
+    }
+}
+
+/// That all that the operator did was allowed, by the chart's roles, and that these allow nothing else.
+pub async fn grants_are_what_is_used(stage: &Stage) {
+    let grants = grants(&stage.rendered().await, NAME, NAME);
+    let used = uses(&stage.plane.audit(), NAME, NAME);
+    assert!(grants.len() > 30 && used.len() > 30, "{grants:#?} {used:#?}");
+    let denied: Vec<_> = used.iter().filter(|used| !used.allowed).collect();
+    assert!(denied.is_empty(), "the chart's roles lack: {denied:#?}");
+    let foreign: Vec<_> = used.iter().filter(|used| !grants.iter().any(|grant| grant.covers(used))).collect();
+    assert!(foreign.is_empty(), "done by other rights than the chart's: {foreign:#?}");
+    let idle = grants.iter().filter(|grant| !used.iter().any(|used| grant.covers(used)));
+    let idle: Vec<_> = idle.filter(|grant| unused_for_a_reason(grant).is_none()).collect();
+    assert!(idle.is_empty(), "granted and never used: {idle:#?}");
 }
 
 fn list(value: &Value) -> Vec<String> {

@@ -13,12 +13,14 @@ const PRINCIPAL: &str = "operator";
 
 /// The demo's Azure, where the operator's identity has the role *act* and no other.
 pub fn seed() -> String {
+    if blessing() { SEED.to_owned() } else { seed_with("act") }
+}
+
+/// The demo's Azure, where the operator's identity has this one of the roles and no other.
+pub fn seed_with(role: &str) -> String {
     let usual = "role: operator";
     assert!(SEED.contains(usual));
-    if blessing() {
-        return SEED.to_owned();
-    }
-    SEED.replace(usual, &format!("role: none\n    allowedActions: {}", json!(actions("act"))))
+    SEED.replace(usual, &format!("role: none\n    allowedActions: {}", json!(actions(role))))
 }
 
 /// Two identities share what one that acts alone may do: one reads, the other calls.
@@ -35,13 +37,20 @@ fn reads(action: &str) -> bool {
 
 /// Waits until all that *observe* allows was done, and that nothing else was.
 pub async fn observes(sim: &Simulator) {
-    let observe = if blessing() { BTreeSet::new() } else { actions("observe") };
-    let seen = eventually(DEADLINE, "every action of the role observe", async || {
+    if !blessing() {
+        performs_all(sim, "observe").await;
+    }
+    agrees("observe", &performed(sim).await);
+}
+
+/// Waits until all that the role allows was done.
+pub async fn performs_all(sim: &Simulator, role: &str) {
+    let allowed = lower(&actions(role));
+    eventually(DEADLINE, &format!("every action of the role {role}"), async || {
         let seen = performed(sim).await;
-        if observe.is_subset(&seen) { Ok(seen) } else { Err(format!("{seen:#?}")) }
+        if allowed.is_subset(&lower(&seen)) { Ok(()) } else { Err(format!("{seen:#?}")) }
     })
     .await;
-    agrees("observe", &seen);
 }
 
 /// That all that *act* allows was done, and nothing else.
@@ -58,12 +67,16 @@ fn agrees(role: &str, seen: &BTreeSet<String>) {
     if blessing() {
         return bless(role, seen);
     }
-    let lower = |all: &BTreeSet<String>| all.iter().map(|a| a.to_lowercase()).collect::<BTreeSet<_>>();
     assert_eq!(
         lower(seen),
         lower(&actions(role)),
         "deploy/azure/{role}.json: left what was done, right what it allows"
     );
+}
+
+/// Paths are spelled in any casing; an action is one whatever its casing.
+fn lower(actions: &BTreeSet<String>) -> BTreeSet<String> {
+    actions.iter().map(|action| action.to_lowercase()).collect()
 }
 
 fn actions(role: &str) -> BTreeSet<String> {

@@ -3,9 +3,9 @@
 
 use crate::azure;
 use crate::harness::{ControlPlane, Options, Program, RunDir, Simulator, Supervised, product_binary, wait_condition};
-use crate::helm::{CHART, Helm};
+use crate::helm::{CHART, Helm, objects};
 use crate::walk::values;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,39 +23,72 @@ pub struct Stage {
     pub helm: Helm,
     pub sim: Simulator,
     pub client: kube::Client,
-    pub operators: Vec<Supervised>,
+    /// The file of values that the chart was installed with.
+    values: PathBuf,
+    replicas: Vec<Replica>,
+}
+
+/// One Pod's program, and where its metrics are.
+struct Replica {
+    process: Supervised,
+    metrics: String,
 }
 
 impl Stage {
     /// A cluster with the chart in it, a simulated Azure that allows what the roles in `deploy/azure` say, and an operator.
     pub async fn set() -> Self {
+        Self::with(&azure::seed(), json!({})).await
+    }
+
+    /// The same in this Azure, with these values beside the usual ones.
+    pub async fn with(seed: &str, further: Value) -> Self {
         let plane = ControlPlane::start(Options { audit: true, ..Options::default() }).await.unwrap();
         plane.create_namespace("demo").await;
-        let sim = Simulator::start(&format!("{}\n{}", azure::seed(), plane.federation()), 400).await.unwrap();
+        let sim = Simulator::start(&format!("{seed}\n{}", plane.federation()), 400).await.unwrap();
         let helm = Helm::on(plane.kubeconfig_path()).await;
-        let values = RunDir::create("values").unwrap().write("values.yaml", &values(&sim).to_string()).unwrap();
+        let mut values = values(&sim);
+        values.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
+        let values = RunDir::create("values").unwrap().write("values.yaml", &values.to_string()).unwrap();
         let install =
             ["install", NAME, CHART, "--namespace", NAME, "--create-namespace", "-f", values.to_str().unwrap()];
         let told = helm.run(&install).await.expect_success();
         assert!(told.contains("kubectl --namespace asr-operator rollout status"), "{told}");
         let client = plane.client().await;
-        let operators = start(&plane, &sim).await;
-        Self { plane, helm, sim, client, operators }
+        let replicas = start(&plane, &sim).await;
+        Self { plane, helm, sim, client, values, replicas }
+    }
+
+    /// What the chart renders with the values that it was installed with.
+    pub async fn rendered(&self) -> Vec<Value> {
+        objects(&Helm::offline().await.template(&["-f", self.values.to_str().unwrap()]).await)
     }
 
     /// Ends the replicas as Pods are ended, and starts others as the Deployment says by now.
     pub async fn replace_operators(&mut self) {
-        for operator in &mut self.operators {
-            operator.terminate();
-            assert_eq!(operator.wait_exit(DEADLINE).await.unwrap(), 0);
+        for Replica { process, .. } in &mut self.replicas {
+            process.terminate();
+            assert_eq!(process.wait_exit(DEADLINE).await.unwrap(), 0);
         }
-        self.operators = start(&self.plane, &self.sim).await;
+        self.replicas = start(&self.plane, &self.sim).await;
     }
 
     /// Kills the replicas, and starts others as the Deployment says by now.
     pub async fn lose_operators(&mut self) {
-        self.operators.clear();
-        self.operators = start(&self.plane, &self.sim).await;
+        self.replicas.clear();
+        self.replicas = start(&self.plane, &self.sim).await;
+    }
+
+    /// How often Azure has answered with this HTTP status, by the metrics of all replicas.
+    pub async fn answers(&self, status: u16) -> u64 {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let series = format!("asr_operator_azure_answers_total{{service=\"Arm\",code=\"{status}\"}} ");
+        let mut sum = 0;
+        for Replica { metrics, .. } in &self.replicas {
+            let answer = client.get(format!("http://{metrics}/metrics")).send().await.unwrap();
+            let text = answer.text().await.unwrap();
+            sum += text.lines().find_map(|line| line.strip_prefix(&series)?.parse::<u64>().ok()).unwrap_or_default();
+        }
+        sum
     }
 
     /// Applies a sample, as it is.
@@ -88,7 +121,7 @@ impl Stage {
 }
 
 /// The replicas of the installed Deployment.
-async fn start(plane: &ControlPlane, sim: &Simulator) -> Vec<Supervised> {
+async fn start(plane: &ControlPlane, sim: &Simulator) -> Vec<Replica> {
     let deployment = plane.get(NAME, "deployment", NAME).await;
     let pod = &deployment["spec"]["template"]["spec"];
     let account = pod["serviceAccountName"].as_str().unwrap();
@@ -97,11 +130,18 @@ async fn start(plane: &ControlPlane, sim: &Simulator) -> Vec<Supervised> {
     for number in 0..deployment["spec"]["replicas"].as_u64().unwrap() {
         let name = format!("asr-operator-{number}");
         let program = program(&pod["containers"][0], &name, sim).env("KUBECONFIG", &kubeconfig);
-        let mut operator = program.start().unwrap();
-        operator.wait_for_line(DEADLINE, "ready", |line| line.contains("\"ready\"").then_some(())).await.unwrap();
-        replicas.push(operator);
+        let mut process = program.start().unwrap();
+        let metrics = process.wait_for_line(DEADLINE, "line that it is ready", metrics_of_ready).await.unwrap();
+        replicas.push(Replica { process, metrics });
     }
     replicas
+}
+
+/// The address of the metrics in the line that says that it is ready.
+fn metrics_of_ready(line: &str) -> Option<String> {
+    let entry: Value = serde_json::from_str(line).ok()?;
+    let fields = entry.get("fields").unwrap_or(&entry);
+    (fields["message"] == "ready").then(|| fields["metrics"].as_str().map(str::to_owned))?
 }
 
 /// The container as the kubelet would start it in the Pod of this name: its arguments and its environment.
