@@ -9,6 +9,9 @@ mod folder;
 #[path = "../harness/mod.rs"]
 mod harness;
 #[allow(dead_code, reason = "the definitions' own tests use more of it")]
+#[path = "../crds_cel/immutability.rs"]
+mod immutability;
+#[allow(dead_code, reason = "the definitions' own tests use more of it")]
 #[path = "../crds_cel/manifests.rs"]
 mod manifests;
 #[allow(dead_code, reason = "the client's own tests use more of it")]
@@ -27,6 +30,9 @@ mod decisions;
 mod fields;
 mod mutate;
 mod objects;
+mod records;
 mod scene;
 mod targets;
+mod tries;
+mod updates;
 mod wire;

@@ -112,3 +112,33 @@ pub fn put(object: &mut Value, path: &[String], value: Option<Value>) {
     }
     put(object.as_object_mut().unwrap().entry(name).or_insert(Value::Null), rest, value);
 }
+
+/// A value that fits `schema`: every field is given, and each list has one element.
+pub fn example(schema: &Value) -> Value {
+    match schema["type"].as_str() {
+        Some("object") => {
+            let named = schema["properties"].as_object().into_iter().flatten();
+            Value::Object(named.map(|(name, inner)| (name.clone(), example(inner))).collect())
+        }
+        Some("array") => json!([example(&schema["items"])]),
+        Some("string") => fitting_text(schema),
+        Some("boolean") => json!(true),
+        Some("integer") => json!(schema["minimum"].as_f64().unwrap_or(1.0) as i64),
+        other => panic!("no example of {other:?}"),
+    }
+}
+
+fn fitting_text(schema: &Value) -> Value {
+    const GUID: &str = "00000000-1111-2222-3333-444444444444";
+    const SHA: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    if let Some(word) = schema["enum"].get(0) {
+        return word.clone();
+    }
+    if schema["format"] == "date-time" {
+        return json!("2026-06-01T08:00:00Z");
+    }
+    let validator = jsonschema::validator_for(schema).unwrap();
+    // The first one is a duration too, for those texts that are one.
+    let texts = ["5m", "Succeeded", GUID, SHA].map(Value::from);
+    texts.into_iter().find(|text| validator.is_valid(text)).unwrap_or_else(|| panic!("no text fits {schema}"))
+}

@@ -21,3 +21,5 @@ mod gates;
 mod guards;
 mod store_test;
 mod storms;
+mod two_clusters;
+mod weather;

@@ -1,28 +1,37 @@
 //! The API server in memory against the real one: the same random operations, the same answers, conflicts included.
+//! `ASR_SEEDS=n` compares by that many seeds, `ASR_SEED=n` by that one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::StreamExt;
 use jiff::Timestamp;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::harness::ControlPlane;
+use crate::storms::seed_from_the_environment;
 use crate::world::api::plain_client;
 use crate::world::chance::Chance;
 use crate::world::manifest::{self, Verb};
 use crate::world::store::{Shapes, Store};
 
-/// How many operations are compared.
+/// How many operations are compared, of each seed.
 const OPERATIONS: usize = 400;
+
+/// How many seeds `cargo test` compares by.
+const SEEDS: u64 = 8;
+
+/// How many of them at a time.
+const AT_ONCE: usize = 4;
 
 /// What is done, to which of a few names.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Create,
     Get,
-    /// With the version that is there, with one that was there before, or with none.
+    /// With the version that is there, with one that was there before, with none, or with the uid of another object.
     Replace(Version),
     /// A status by server-side apply; with the uid that is there, or another one.
     ApplyStatus {
@@ -39,6 +48,7 @@ enum Version {
     Current,
     Old,
     None,
+    Anothers,
 }
 
 fn operation(chance: &Chance) -> Operation {
@@ -47,7 +57,7 @@ fn operation(chance: &Chance) -> Operation {
         2 => Operation::Get,
         3 => Operation::Replace(Version::Current),
         4 => Operation::Replace(Version::Old),
-        5 => Operation::Replace(Version::None),
+        5 => Operation::Replace(if chance.hit(0.5) { Version::None } else { Version::Anothers }),
         6 | 7 => Operation::ApplyStatus { fits: chance.hit(0.8) },
         8 => Operation::WipeStatus,
         9 => Operation::Merge,
@@ -171,11 +181,12 @@ fn object(kind: &str, name: &str, draw: u64) -> DynamicObject {
 fn replaced(kind: &str, name: &str, draw: u64, version: Version, seen: &[DynamicObject]) -> DynamicObject {
     let mut new = object(kind, name, draw);
     let from = match version {
-        Version::Current => seen.last(),
+        Version::Current | Version::Anothers => seen.last(),
         Version::Old => seen.iter().rev().nth(1).or(seen.last()),
         Version::None => None,
     };
     new.metadata.resource_version = from.and_then(ResourceExt::resource_version);
+    new.metadata.uid = matches!(version, Version::Anothers).then(|| "another".to_owned());
     if kind != "ItemRecord" {
         new.labels_mut().insert("draw".into(), draw.to_string());
     }
@@ -203,16 +214,17 @@ fn status(draw: u64) -> Value {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_api_server_in_memory_answers_as_the_real_one() {
-    let plane = ControlPlane::shared().await;
-    plane.install_crds().await;
+/// What was refused, how often, in the real server's words.
+type Refusals = BTreeMap<(u16, String), usize>;
+
+/// The operations of a seed, each on both servers, in a namespace of their own: what differs, and what was refused.
+async fn compared(plane: &ControlPlane, shapes: &Arc<Shapes>, seed: u64) -> (Vec<String>, Refusals) {
     let namespace = plane.namespace("store").await;
     let mut real = Server::new(plane.client().await, &namespace);
-    let store = Arc::new(Store::new(Arc::new(Shapes::installed()), 1, Timestamp::now));
+    let store = Arc::new(Store::new(Arc::clone(shapes), 1, Timestamp::now));
     let mut ours = Server::new(plain_client(store), &namespace);
-    let chance = Chance::of(11, "operations");
-    let (mut differ, mut refusals) = (Vec::new(), BTreeMap::<(u16, String), usize>::new());
+    let chance = Chance::of(seed, "operations");
+    let (mut differ, mut refusals) = (Vec::new(), Refusals::new());
     for number in 0..OPERATIONS {
         let kind = chance.pick(&["FailoverRequest", "ReplicatedVm", "ItemRecord", "RequestDecision"]);
         let name = chance.pick(&["a", "b"]);
@@ -222,12 +234,32 @@ async fn the_api_server_in_memory_answers_as_the_real_one() {
             *refusals.entry(refusal.clone()).or_default() += 1;
         }
         if !same(&is, &told) {
-            differ
-                .push(format!("{number}: {operation:?} {kind} {name} {draw}:\nin memory {is:#?}\nreal      {told:#?}"));
+            let what = format!("ASR_SEED={seed}, {number}: {operation:?} {kind} {name} {draw}");
+            differ.push(format!("{what}:\nin memory {is:#?}\nreal      {told:#?}"));
         }
     }
-    println!("{OPERATIONS} operations, refused: {refusals:?}");
+    (differ, refusals)
+}
+
+fn seeds() -> Vec<u64> {
+    let count = std::env::var("ASR_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS);
+    seed_from_the_environment().map_or_else(|| (0..count).collect(), |seed| vec![seed])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_server_in_memory_answers_as_the_real_one() {
+    let plane = ControlPlane::shared().await;
+    plane.install_crds().await;
+    let shapes = Arc::new(Shapes::installed());
+    let (seeds, mut differ, mut refusals) = (seeds(), Vec::new(), Refusals::new());
+    let each = seeds.iter().map(|seed| compared(plane, &shapes, *seed));
+    let mut all = futures::stream::iter(each).buffer_unordered(AT_ONCE);
+    while let Some((others, refused)) = all.next().await {
+        differ.extend(others);
+        refused.into_iter().for_each(|(refusal, count)| *refusals.entry(refusal).or_default() += count);
+    }
+    println!("{} seeds of {OPERATIONS} operations, refused: {refusals:?}", seeds.len());
     let conflicts = refusals.get(&(409, "Conflict".to_owned())).copied().unwrap_or_default();
-    assert!(conflicts > 5, "too few conflicts were met: {refusals:?}");
+    assert!(conflicts > 5 * seeds.len(), "too few conflicts were met: {refusals:?}");
     assert!(differ.is_empty(), "{} differ:\n{}", differ.len(), differ[..differ.len().min(4)].join("\n"));
 }

@@ -1,5 +1,6 @@
 //! The simulated Azure, called in process: what carries the operator's requests there, and the hand behind the scenes.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,6 +31,7 @@ pub const ENTRA: &str = "https://login.simulated";
 pub struct Azure {
     router: Router,
     clusters: Mutex<Vec<Arc<Store>>>,
+    callers: Mutex<BTreeMap<String, usize>>,
     trace: Arc<Trace>,
     lists_no_jobs: bool,
 }
@@ -39,18 +41,23 @@ impl Azure {
     pub fn new(seed: Seed, trace: Arc<Trace>, lists_no_jobs: bool) -> Arc<Self> {
         let simulator = Simulator::new(seed, ARM, 1.0, Vec::new());
         let router = router(simulator.unwrap_or_else(|error| panic!("{error}")));
-        Arc::new(Self { router, clusters: Mutex::default(), trace, lists_no_jobs })
+        Arc::new(Self { router, clusters: Mutex::default(), callers: Mutex::default(), trace, lists_no_jobs })
     }
 
-    /// A cluster whose records may hold intents.
+    /// The cluster whose call was accepted, by the call's id.
+    pub fn callers(&self) -> BTreeMap<String, usize> {
+        self.callers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A cluster whose records may hold intents, the next one.
     pub fn knows(&self, cluster: Arc<Store>) {
         self.clusters.lock().unwrap_or_else(PoisonError::into_inner).push(cluster);
     }
 
-    /// I2: whether a cluster holds the intent of the call with this id, without an outcome.
-    fn intended(&self, id: &str) -> bool {
+    /// I2: whether the cluster holds the intent of its call with this id.
+    fn intended(&self, cluster: usize, id: &str) -> bool {
         let clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut records = clusters.iter().flat_map(|cluster| cluster.all("itemrecords"));
+        let mut records = clusters[cluster].all("itemrecords").into_iter();
         records.any(|record| record["spec"]["intent"]["clientRequestId"] == id)
     }
 
@@ -63,18 +70,22 @@ impl Azure {
         Some(Response::from_parts(parts, to_bytes(body, usize::MAX).await.ok()?))
     }
 
-    fn deliver(self: &Arc<Self>, request: Request<Bytes>, judged: bool) -> Delivery {
+    fn deliver(self: &Arc<Self>, request: Request<Bytes>, cluster: usize, judged: bool) -> Delivery {
         let azure = Arc::clone(self);
         let id = request.headers().get("x-ms-client-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
         async move {
-            let intended = !judged || id.as_deref().is_some_and(|id| azure.intended(id));
+            let intended = !judged || id.as_deref().is_some_and(|id| azure.intended(cluster, id));
             let path = request.uri().path().to_owned();
             let answer = azure.answer(request).await;
             if azure.lists_no_jobs && path.ends_with("/replicationJobs") {
                 return answer.map(|answer| answer.map(|_| Bytes::from_static(br#"{"value":[]}"#)));
             }
-            if !intended && answer.as_ref().is_some_and(|answer| answer.status() == 202) {
-                azure.trace.wrong(format!("I2: {path} was accepted without an intent in any cluster (id {id:?})"));
+            let accepted = judged && answer.as_ref().is_some_and(|answer| answer.status() == 202);
+            if accepted && !intended {
+                azure.trace.wrong(format!("I2: {path} was accepted without an intent in its cluster (id {id:?})"));
+            }
+            if let (true, Some(id)) = (accepted, id) {
+                azure.callers.lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_insert(cluster);
             }
             answer
         }
@@ -134,7 +145,7 @@ impl Way {
         let mut inner = Request::builder().method(method.clone()).uri(uri).body(body).expect("a request");
         *inner.headers_mut() = request.headers().clone();
         let mutating = target == Target::Arm && method != http::Method::GET;
-        let delivery = self.azure.deliver(inner, mutating && self.judged);
+        let delivery = self.azure.deliver(inner, self.border.cluster, mutating && self.judged);
         let call = (target, method.as_str(), url.path(), mutating);
         // A stopped process looks at no clock; when it goes on, it looks at what came first.
         let late = async {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::manifest::{VALID_UNTIL, Verb};
@@ -70,7 +70,7 @@ const IDS: uuid::Uuid = uuid::Uuid::from_u128(0x5f0c_2f3e_7d4b_5a86_9c1e_a53f_0e
 const VAULT: &str = "/subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/rg-dr/providers/microsoft.recoveryservices/vaults/vault-dr";
 
 /// The ids under which a request may call, by the recipe of the design, and the step and use that each stands for.
-fn ids(request: &Asked) -> Vec<(String, String)> {
+pub fn ids(request: &Asked) -> Vec<(String, String)> {
     let uses = request.verb.steps().iter().flat_map(|step| (0..3).map(move |ordinal| (step, ordinal)));
     let calls = uses.flat_map(|(step, ordinal)| (1..4).map(move |attempt| (step, ordinal, attempt)));
     let id = |(step, ordinal, attempt): (&&str, u32, u32)| {
@@ -124,17 +124,22 @@ pub fn duplicates(asked: &[Asked], ledger: &Value) -> Vec<String> {
     beyond.collect()
 }
 
+/// A job of an item that a cluster's call started: when it began and ended, its verb, and the cluster.
+type Ran<'a> = (Timestamp, Timestamp, &'a str, Option<usize>);
+
 /// I9: pairs of jobs of one item that ran at the same time, started by operators' calls. What somebody in the portal starts
-/// beside them is not theirs to prevent: this Azure takes it, as no real one need.
-fn overlaps(ledger: &Value, jobs: &Value) -> Vec<String> {
+/// beside them is not theirs to prevent: this Azure takes it, as no real one need. Of two clusters at work at once neither
+/// knows the other's lock: only what began more than `unseen` after the other is something that Azure had shown.
+fn overlaps(ledger: &Value, jobs: &Value, callers: &BTreeMap<String, usize>, unseen: SignedDuration) -> Vec<String> {
     let calls = ledger
         .as_array()
         .into_iter()
         .flatten()
         .filter(|entry| entry["accepted"] == true && entry["principal"] != "portal");
-    let started: BTreeMap<&str, &str> =
-        calls.filter_map(|entry| Some((entry["jobId"].as_str()?, entry["item"].as_str()?))).collect();
-    let mut by_item: BTreeMap<&str, Vec<(Timestamp, Timestamp, &str)>> = BTreeMap::new();
+    let caller = |entry: &Value| callers.get(entry["clientRequestId"].as_str().unwrap_or_default()).copied();
+    let started: BTreeMap<&str, (&str, Option<usize>)> =
+        calls.filter_map(|entry| Some((entry["jobId"].as_str()?, (entry["item"].as_str()?, caller(entry))))).collect();
+    let mut by_item: BTreeMap<&str, Vec<Ran<'_>>> = BTreeMap::new();
     for job in jobs.as_array().into_iter().flatten() {
         let properties = &job["properties"];
         let text = |field: &str| properties[field].as_str().unwrap_or_default();
@@ -142,26 +147,35 @@ fn overlaps(ledger: &Value, jobs: &Value) -> Vec<String> {
         let time = |field: &str| properties[field].as_str().map(|at| at.parse::<Timestamp>().expect("a time"));
         let end = time("endTime").unwrap_or(Timestamp::MAX);
         let item = job["name"].as_str().and_then(|name| started.get(name));
-        if let (Some(item), Some(start)) = (item, time("startTime")) {
-            by_item.entry(item).or_default().push((start, end, text("scenarioName")));
+        if let (Some((item, caller)), Some(start)) = (item, time("startTime")) {
+            by_item.entry(item).or_default().push((start, end, text("scenarioName"), *caller));
         }
     }
     let mut found = Vec::new();
     for (item, mut jobs) in by_item {
         jobs.sort_unstable();
-        let pairs = jobs.windows(2).filter(|pair| pair[1].0 < pair[0].1);
-        found.extend(pairs.map(|pair| format!("I9: {item}: {} and {} ran at the same time", pair[0].2, pair[1].2)));
+        for (number, first) in jobs.iter().enumerate() {
+            let seen = |second: &&Ran<'_>| second.3 == first.3 || second.0.duration_since(first.0) > unseen;
+            let beside = jobs[number + 1..].iter().filter(|second| second.0 < first.1).filter(seen);
+            found.extend(beside.map(|second| format!("I9: {item}: {} and {} ran at the same time", first.2, second.2)));
+        }
     }
     found
 }
 
 /// Everything that is wrong with a world at its end, when nothing fails any more.
 pub async fn judge(world: &World, asked: &[Asked]) -> Vec<String> {
+    judge_at_once(world, asked, SignedDuration::ZERO).await
+}
+
+/// The same of a world with more than one cluster at work at once. A call rests on a look at the item that is up to `unseen`
+/// older than its arrival: what another cluster began since then it cannot have seen.
+pub async fn judge_at_once(world: &World, asked: &[Asked], unseen: SignedDuration) -> Vec<String> {
     let ledger = world.azure.told("ledger").await;
     let mut wrong = world.trace.violations();
     wrong.extend(duplicates(asked, &ledger));
     wrong.extend(uses(asked, &ledger));
-    wrong.extend(overlaps(&ledger, &world.azure.told("jobs").await));
+    wrong.extend(overlaps(&ledger, &world.azure.told("jobs").await, &world.azure.callers(), unseen));
     for request in asked {
         for cluster in &request.clusters {
             let object = world.get(*cluster, request.verb.plural(), &request.name);
@@ -180,17 +194,18 @@ pub async fn judge(world: &World, asked: &[Asked]) -> Vec<String> {
     wrong
 }
 
-/// I16: a request that says that it succeeded, of which no call was accepted.
+/// I16: a request that says that it succeeded, of which no call of its own was accepted.
 fn unfounded(object: &Value, ledger: &Value, request: &Asked) -> Option<String> {
     let (_, reason) = condition(object, "Ready");
     if !matches!(reason, "Succeeded" | "SucceededWithWarning") {
         return None;
     }
-    let made = accepted(ledger);
-    let missing = request.verb.operations().iter().find(|operation| {
-        !made.iter().any(|(item, made)| *item == format!("item-{}", request.item) && made == *operation)
-    })?;
-    Some(format!("I16: {} says {reason}, and Azure accepted no {missing}", request.name))
+    let entries = ledger.as_array().into_iter().flatten().filter(|entry| entry["accepted"] == true);
+    let made: BTreeSet<&str> = entries.filter_map(|entry| entry["clientRequestId"].as_str()).collect();
+    let (own, item) = (ids(request), request.item);
+    let of = |step: &str| own.iter().any(|(id, of)| of.starts_with(&format!("{step} ")) && made.contains(id.as_str()));
+    let missing = request.verb.steps().iter().find(|step| !of(step))?;
+    Some(format!("I16: {} says {reason}, and Azure accepted no {missing} of it on item {item}", request.name))
 }
 
 /// I15: watches a cluster for requests that had ended and end otherwise, or go on. An object whose status a person took

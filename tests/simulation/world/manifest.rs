@@ -90,17 +90,17 @@ pub fn item(number: usize, state: &str) -> String {
     )
 }
 
-/// The seed of the simulated Azure. It takes a second verb while one runs, the worst service that one can imagine: what
-/// keeps a call from being made twice is the operator alone.
+/// The seed of the simulated Azure. Mostly it takes a second verb while one runs, the worst service that one can imagine:
+/// what keeps a call from being made twice is the operator alone.
 pub fn seed(setup: &Setup) -> String {
     let items: Vec<String> = setup.items.iter().map(|item| format!("      - {item}\n")).collect();
-    let Setup { job_seconds: seconds, copy_seconds: copy, job_list_lag: lag, .. } = setup;
+    let Setup { job_seconds: seconds, copy_seconds: copy, job_list_lag: lag, takes_a_second: takes, .. } = setup;
     let many = "{capacity: 100000, refillPerSecond: 1000}";
     format!(
         "principals:
   - {{name: operator, clientSecret: simulated, role: operator}}
 rateLimits: {{reads: {many}, writes: {many}, deletes: {many}}}
-behaviour: {{acceptConcurrent: true, jobListLagSeconds: {lag}, tokenLifetimeSeconds: 86400}}
+behaviour: {{acceptConcurrent: {takes}, jobListLagSeconds: {lag}, tokenLifetimeSeconds: 86400}}
 timings: {{failoverSeconds: {seconds}, commitSeconds: {seconds}, changePointSeconds: {seconds}, reprotectSeconds: {seconds}, reverseCopySeconds: {copy}, firstPointSeconds: 60}}
 vaults:
   - name: vault-dr

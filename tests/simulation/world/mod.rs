@@ -56,6 +56,8 @@ pub struct Setup {
     pub copy_seconds: u64,
     /// By how many seconds the job list is behind.
     pub job_list_lag: u64,
+    /// Whether Azure takes a verb on an item on which another one runs.
+    pub takes_a_second: bool,
     /// By how much the clock of each cluster is wrong; one cluster each.
     pub clusters: Vec<SignedDuration>,
     /// A record younger than this makes no call.
@@ -82,6 +84,7 @@ impl Default for Setup {
             job_seconds: 300,
             copy_seconds: 600,
             job_list_lag: 0,
+            takes_a_second: true,
             clusters: vec![SignedDuration::ZERO],
             quarantine: Duration::ZERO,
             retry_unknown: true,
