@@ -50,7 +50,9 @@ fn longest(schema: &Value) -> String {
     if let Some(words) = schema["enum"].as_array() {
         return words.iter().filter_map(Value::as_str).max_by_key(|word| word.len()).unwrap().to_owned();
     }
-    if schema["format"] == "date-time" {
+    let says = |text: &Value, what: &str| text.as_str().is_some_and(|text| text.contains(what));
+    if says(&schema["x-kubernetes-validations"][0]["rule"], "timestamp(self)") || says(&schema["pattern"], "T[0-9]{2}:")
+    {
         return "2026-03-01T04:00:00.123456789+00:00".to_owned();
     }
     let max = usize::try_from(schema["maxLength"].as_u64().unwrap()).unwrap();

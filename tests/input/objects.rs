@@ -77,7 +77,7 @@ pub fn odd(schema: &Value, given: &Value) -> Vec<Value> {
         vec![Value::Null, json!({}), json!({"unknown": {"deep": 1}}), json!([[]]), json!(true), json!(7), json!("x")];
     all.extend(match schema["type"].as_str() {
         Some("string") => {
-            let dates = schema["format"] == "date-time";
+            let dates = is_date(schema);
             let spans = given.as_str().is_some_and(|text| text.len() < 5 && text.ends_with(['s', 'm', 'h', 'd']));
             let of = |texts: &[&str]| texts.iter().map(|text| json!(text)).collect::<Vec<_>>();
             [texts(schema), if dates { of(&DATES) } else { vec![] }, if spans { of(&SPANS) } else { vec![] }].concat()
@@ -128,13 +128,19 @@ pub fn example(schema: &Value) -> Value {
     }
 }
 
+/// Whether a date is wanted: a rule or a pattern of the field says so.
+fn is_date(schema: &Value) -> bool {
+    let says = |text: &Value, what: &str| text.as_str().is_some_and(|text| text.contains(what));
+    says(&schema["x-kubernetes-validations"][0]["rule"], "timestamp(self)") || says(&schema["pattern"], "T[0-9]{2}:")
+}
+
 fn fitting_text(schema: &Value) -> Value {
     const GUID: &str = "00000000-1111-2222-3333-444444444444";
     const SHA: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     if let Some(word) = schema["enum"].get(0) {
         return word.clone();
     }
-    if schema["format"] == "date-time" {
+    if is_date(schema) {
         return json!("2026-06-01T08:00:00Z");
     }
     let validator = jsonschema::validator_for(schema).unwrap();

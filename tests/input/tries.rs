@@ -62,10 +62,6 @@ pub struct Try {
     pub kind: &'static str,
     /// The place, from the root of the part that it is in.
     pub path: Vec<String>,
-    /// Whether a date stands there.
-    pub dated: bool,
-    /// What is put there; nothing takes the field away.
-    pub value: Option<Value>,
     /// Place and value, in words.
     pub what: String,
     /// The object with it.
@@ -89,8 +85,7 @@ pub fn tries(
             let shown = value.as_ref().map_or("absent".to_owned(), Value::to_string);
             let shown: String = shown.chars().take(60).collect();
             let what = format!("{kind} {part}.{} = {shown}", field.path.join("."));
-            let dated = field.schema["format"] == "date-time";
-            all.push(Try { kind, path: field.path.clone(), dated, value, what, object });
+            all.push(Try { kind, path: field.path.clone(), what, object });
         }
     }
     all
@@ -100,19 +95,6 @@ pub fn tries(
 fn names(message: &str, path: &[String]) -> bool {
     let words: Vec<&str> = message.split(|c: char| !c.is_alphanumeric()).collect();
     path.iter().any(|name| name != "0" && words.contains(&name.as_str()))
-}
-
-/// Dates of conditions that the API server takes and nobody reads who knows no later year and no such offset.
-const BEYOND: [&str; 2] = ["9999-12-31T23:59:59Z", "2026-06-01T08:00:00+99:00"];
-
-/// Whether the API server takes in the place of a date what is none: it looks at no list where a text of some format is
-/// wanted, and at the dates of conditions less closely than those who read them. Whoever may write a status or a record can
-/// hide that one object from the operator so; its watch goes on to the others.
-fn is_no_date(try_: &Try) -> bool {
-    let (value, of_condition) =
-        (try_.value.as_ref(), try_.path.last().is_some_and(|name| name == "lastTransitionTime"));
-    let beyond = value.and_then(Value::as_str).is_some_and(|text| BEYOND.contains(&text));
-    try_.dated && (value.is_some_and(Value::is_array) || of_condition && beyond)
 }
 
 /// The object that was taken, or the message of the refusal.
@@ -142,8 +124,6 @@ pub struct Count {
     pub accepted: usize,
     /// Those that it refused.
     pub refused: usize,
-    /// Those that it took and that hide their object.
-    pub hidden: usize,
 }
 
 /// What became of many values.
@@ -161,12 +141,8 @@ impl Tally {
         match answer {
             Ok(object) => {
                 count.accepted += 1;
-                match decodes(try_.kind, object) {
-                    Ok(()) => {}
-                    Err(_) if is_no_date(try_) => count.hidden += 1,
-                    Err(error) => {
-                        self.wrong(format!("{}: taken by the API server, not by the operator: {error}", try_.what));
-                    }
+                if let Err(error) = decodes(try_.kind, object) {
+                    self.wrong(format!("{}: taken by the API server, not by the operator: {error}", try_.what));
                 }
             }
             Err(message) => {
@@ -196,9 +172,8 @@ impl Tally {
     /// Says how many there were, and fails where one of them was wrong.
     pub fn holds(&self) {
         for (kind, count) in &self.counts {
-            let Count { accepted, refused, hidden } = count;
-            writeln!(std::io::stderr(), "{kind}: {accepted} values taken, {hidden} of them hide it, {refused} refused")
-                .ok();
+            let Count { accepted, refused } = count;
+            writeln!(std::io::stderr(), "{kind}: {accepted} values taken, {refused} refused").ok();
         }
         let some = self.wrong[..self.wrong.len().min(20)].join("\n");
         assert!(self.wrong.is_empty(), "{} values:\n{some}", self.wrong.len());

@@ -3,7 +3,7 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema::{DateTime, Text, Word};
+use super::schema::{Instant, Text, Word};
 use super::shared::Truth;
 
 /// One aspect of the object's state.
@@ -11,7 +11,7 @@ use super::shared::Truth;
 #[serde(rename_all = "camelCase")]
 pub(super) struct ConditionSchema {
     /// When the status last changed, by the operator's clock.
-    #[schemars(with = "DateTime")]
+    #[schemars(with = "Instant")]
     last_transition_time: String,
     /// What was seen and, where something is to be done, what to do.
     #[schemars(with = "Text<1024>")]

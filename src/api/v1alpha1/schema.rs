@@ -18,11 +18,13 @@ pub(super) struct Name<const MAX: u32>;
 /// A word that people and machines read: letters and digits, first one a capital, like a condition's reason.
 pub(super) struct Word;
 
-/// RFC 3339 date and time that a machine wrote.
+/// RFC 3339 date and time that Azure gave. Not `format: date-time`, in whose place the API server takes a list; and any
+/// date, since a record that is refused for what Azure said could not be closed.
 pub(super) struct DateTime;
 
-/// RFC 3339 date and time with a zone that a person wrote. Without `format: date-time`, because CEL then compares
-/// instants, and `self == oldSelf` would let the same instant be spelt anew under a request that must not change.
+/// RFC 3339 date and time with a zone. Without `format: date-time`, because CEL then compares instants, and
+/// `self == oldSelf` would let the same instant be spelt anew under a request that must not change. Bounded to years that
+/// every reader of dates knows: an object whose date cannot be read cannot be seen.
 pub(super) struct Instant;
 
 /// A GUID in either case.
@@ -93,14 +95,16 @@ macro_rules! schema_of {
 schema_of!(Text<const MAX>, json_schema!({"type": "string", "maxLength": MAX}));
 schema_of!(Name<const MAX>, json_schema!({"type": "string", "minLength": 1, "maxLength": MAX}));
 schema_of!(Word, json_schema!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[A-Z][A-Za-z0-9]*$"}));
-schema_of!(DateTime, json_schema!({"type": "string", "format": "date-time", "maxLength": 40}));
+schema_of!(DateTime, json_schema!({"type": "string", "maxLength": 40, "pattern": INSTANT}));
 schema_of!(
     Instant,
     json_schema!({
         "type": "string",
         "maxLength": 40,
         "x-kubernetes-validations": [{
-            "rule": format!("self.matches('{INSTANT}') && timestamp(self) > timestamp('2000-01-01T00:00:00Z')"),
+            "rule": format!(
+                "self.matches('{INSTANT}') && timestamp(self) > timestamp('2000-01-01T00:00:00Z') && timestamp(self) < timestamp('9999-01-01T00:00:00Z')"
+            ),
             "message": "must be a date and time with a zone, such as 2026-03-01T04:00:00Z"
         }]
     })

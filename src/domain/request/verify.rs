@@ -14,10 +14,12 @@ use std::time::Duration;
 mod check;
 mod look_back;
 mod throttled;
+mod validity;
 
 pub use look_back::look_back_since;
 pub(super) use look_back::{end_unless_sent, nothing_was_sent};
 pub(super) use throttled::{LISTED, after_throttled};
+pub(super) use validity::expiry;
 
 /// How long to wait for something that Azure will change by itself.
 const SOON: Duration = Duration::from_secs(10);
@@ -48,27 +50,7 @@ struct Case<'a> {
 pub(super) fn decide(facts: &Facts, azure: &Azure, step: Step) -> Decision {
     match case(facts, azure, step) {
         Ok(case) => case.decide(),
-        Err((obstacle, next)) => not_ready(facts, azure, obstacle, next),
-    }
-}
-
-/// What is missing keeps the request waiting; if it holds the item with a call that never left, only until its validUntil.
-fn not_ready(facts: &Facts, azure: &Azure, obstacle: Obstacle, next: Next) -> Decision {
-    let Some(record) = facts.record.as_ref().filter(|r| r.held_by(&facts.key)) else {
-        return wait(facts, &obstacle, next);
-    };
-    if has_finished(facts, record) {
-        return wait(facts, &standing(record, obstacle), next);
-    }
-    if record.intent.as_ref().is_some_and(is_absent) {
-        return wait(facts, &obstacle, next);
-    }
-    match facts.request.as_ref().zip(azure.now).and_then(|(request, now)| expiry(request, now)) {
-        Some(expired) => match record.intent.as_ref().filter(|i| throttled::was(i)) {
-            Some(intent) => end_unless_sent(facts, azure, intent.step, (End::Expired, expired)),
-            None => conclude(facts, azure, End::Expired, expired, None),
-        },
-        None => wait(facts, &obstacle, next),
+        Err((obstacle, next)) => validity::not_ready(facts, azure, obstacle, next),
     }
 }
 
@@ -89,17 +71,6 @@ fn standing(record: &Record, obstacle: Obstacle) -> Obstacle {
         obstacle.message
     );
     Obstacle::new(obstacle.reason, text)
-}
-
-/// The end of a request whose validUntil passed.
-pub(super) fn expiry(request: &Request, now: Timestamp) -> Option<Obstacle> {
-    let until = request.valid_until;
-    (until < now).then(|| {
-        let text = format!(
-            "validUntil {until} has passed (Azure's time is {now}): nothing is sent. Create a new request if it is still wanted."
-        );
-        Obstacle::new(Reason::Expired, text)
-    })
 }
 
 /// The obstacle in the words of a request that has a step behind it, where it has.
@@ -302,21 +273,6 @@ impl Case<'_> {
             t0: Some(self.now),
             outcome: None,
         }
-    }
-
-    fn validity(&self) -> Option<(End, Obstacle)> {
-        if let Some(obstacle) = expiry(self.request, self.now) {
-            return Some((End::Expired, obstacle));
-        }
-        let until = self.request.valid_until;
-        let ahead = SignedDuration::try_from(self.facts.limits.max_validity).unwrap_or(SignedDuration::MAX);
-        (until.duration_since(self.now) > ahead).then(|| {
-            let text = format!(
-                "validUntil {until} lies more than {ahead:#} ahead of Azure's time {}: nothing is sent. Create a new request with a nearer validUntil.",
-                self.now
-            );
-            (End::Refused, Obstacle::new(Reason::ValidUntilTooFar, text))
-        })
     }
 
     /// Stops while Azure still wants to be left alone, and for a moment after a call that did not leave.

@@ -179,6 +179,20 @@ fn given_something_runs_on_the_item_when_decided_then_it_waits_until_its_job_end
 }
 
 #[test]
+fn given_valid_until_passed_and_the_jobs_cannot_be_read_when_decided_then_it_says_that_nothing_is_sent_any_more() {
+    let shown = |now: &str| {
+        let jobs = Some(unreadable(Class::Access));
+        let azure = Azure { now: Some(at(now)), jobs, ..azure(item()) };
+        let decision = decide(&facts(failover()), &azure);
+        assert_eq!(told(&facts(failover()), &azure), ("none", WAITS, Some(Reason::VaultUnreachable)), "{azure:?}");
+        message(&decision).to_owned()
+    };
+    let (before, after) = (shown("2026-06-01T11:59:59Z"), shown("2026-06-01T12:00:01Z"));
+    assert!(!before.contains("validUntil"), "{before}");
+    assert!(after.contains("nothing is sent any more") && after.ends_with(&before), "{after}");
+}
+
+#[test]
 fn given_valid_until_passed_while_it_waited_when_decided_then_it_expires() {
     let late = |item| Azure { now: Some(at("2026-06-01T12:00:01Z")), ..azure(item) };
     let owner =
