@@ -175,7 +175,7 @@ async fn a_request_is_asked_for_in_nobody_elses_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cluster_roles_do_what_their_names_say() {
     let people = People::usual().await;
-    let roles = ["viewer", "failover-operator", "approver", "admin"];
+    let roles = ["viewer", "drill-operator", "failover-operator", "approver", "admin"];
     for role in roles {
         people.bound(role, "demo", "clusterrole", &format!("{NAME}-{role}")).await;
         let get = ["auth", "can-i", "list", "replicatedvms.asr-operator.io", "--as", role, "--namespace", "demo"];
@@ -193,6 +193,9 @@ async fn cluster_roles_do_what_their_names_say() {
             let says = people.decide(role, decision, role).await;
             assert_eq!(says.succeeded(), role == "approver", "{role} {decision}: {}", says.stderr);
         }
+        let drill =
+            ["auth", "can-i", "testfailover", "replicatedvms.asr-operator.io", "--as", role, "--namespace", "demo"];
+        assert_eq!(people.plane.kubectl(&drill, None).await.succeeded(), role == "drill-operator", "{role}");
         let declare =
             ["auth", "can-i", "create", "recoveryvaults.asr-operator.io", "--as", role, "--namespace", "demo"];
         assert_eq!(people.plane.kubectl(&declare, None).await.succeeded(), role == "admin", "{role}");
