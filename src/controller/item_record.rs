@@ -7,6 +7,7 @@ use super::convert::record::record_from;
 use super::kinds::{exists, reconcile_key};
 use super::request::PassError;
 use crate::api::v1alpha1::ItemRecord;
+use crate::domain::ids::{ItemKey, RequestKey};
 use crate::domain::request::Next;
 use kube::api::Api;
 use std::time::Duration;
@@ -25,15 +26,24 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, PassError> {
     let Some(key) = record.holder else { return Ok(Next::OnChange) };
     ctx.replicas.joined().await;
     let ours = ctx.replicas.owns(&record.vault_id.to_ascii_lowercase());
-    // What a cache has is still there or was a moment ago: then there is nothing to finish yet.
-    let is_known = ctx.stores.request(&key).is_some();
-    if !ours || !serves(ctx, &key.namespace) || is_known || exists(ctx, &key).await? {
+    if !ours || !serves(ctx, &key.namespace) || is_its_own(ctx, &key).await? {
         return Ok(Next::After(AGAIN));
     }
-    match reconcile_key(ctx, &key).await? {
+    let item = ItemKey::new(&record.vault_id, &record.item_name);
+    match reconcile_key(ctx, &key, Some(&item)).await? {
         Next::Now => Ok(Next::Now),
         Next::After(after) | Next::OnJobNews(after) => Ok(Next::After(after.min(AGAIN))),
         Next::OnItemNews | Next::OnChange => Ok(Next::After(AGAIN)),
+    }
+}
+
+/// Whether the holder's object finishes by its own passes. One that says that it ended, while its key runs, was made anew with
+/// another spec and is looked at by nobody.
+async fn is_its_own(ctx: &Context, key: &RequestKey) -> Result<bool, kube::Error> {
+    match ctx.stores.request(key) {
+        Some(request) => Ok(!request.ended),
+        // A cache may not have it yet.
+        None => exists(ctx, key).await,
     }
 }
 

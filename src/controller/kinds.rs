@@ -6,10 +6,10 @@ use super::passes::over;
 use super::request::{PassError, reconcile};
 use super::runner::{Pass, Watched, watch};
 use super::share;
-use super::stores::{RequestCache, RequestFinder, finder_of, waiting_of};
+use super::stores::{Listed, RequestCache, RequestFinder, finder_of, waiting_of};
 use super::wake::{Sleeper, Wake};
 use crate::api::v1alpha1::{ChangeRecoveryPointRequest, CommitRequest, FailoverRequest, ReprotectRequest};
-use crate::domain::ids::{Kind, RequestKey};
+use crate::domain::ids::{ItemKey, Kind, RequestKey};
 use crate::domain::request::Next;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -44,14 +44,15 @@ macro_rules! by_kind {
     };
 }
 
-/// A pass over the request of `key`, whichever its kind, unless it is another replica's work.
+/// A pass over the request of `key`, whichever its kind, unless it is another replica's work; `item` is the one whose record
+/// the request is known to hold, if that is known.
 ///
 /// # Errors
 /// As [`reconcile`].
-pub(super) async fn reconcile_key(ctx: &Context, key: &RequestKey) -> Result<Next, PassError> {
+pub(super) async fn reconcile_key(ctx: &Context, key: &RequestKey, item: Option<&ItemKey>) -> Result<Next, PassError> {
     match left_to_another(ctx, key).await {
         Some(next) => Ok(next),
-        None => by_kind!(key.kind, K => reconcile::<K>(ctx, key).await),
+        None => by_kind!(key.kind, K => reconcile::<K>(ctx, key, item).await),
     }
 }
 
@@ -69,7 +70,7 @@ type Start = Box<dyn FnOnce(&Context, &CancellationToken) -> Vec<BoxFuture<'stat
 /// The watch of one kind of requests, before it runs.
 pub(super) struct RequestWatch {
     /// Whether its caches have seen all there is.
-    pub(super) filled: Vec<Receiver<bool>>,
+    pub(super) filled: Vec<Receiver<Listed>>,
     /// One of them by its name.
     pub(super) finder: (Kind, RequestFinder),
     cache: RequestCache,

@@ -147,7 +147,7 @@ pub(super) fn wake(ctx: &Context, handle: &VaultHandle, changed: Option<&BTreeSe
 /// Wakes the requests of a vault that has just come to be seen here: whoever saw it before may have gone in mid-work.
 pub(super) fn wake_requests(ctx: &Context, handle: &VaultHandle) {
     let vault = handle.vault.lower();
-    for request in ctx.stores.unfinished().into_iter().filter(|r| share::of_request(&ctx.stores, r) == vault) {
+    for request in ctx.stores.watched().into_iter().filter(|r| share::of_request(&ctx.stores, r) == vault) {
         ctx.wake.up(Sleeper::Request(request.key));
     }
 }

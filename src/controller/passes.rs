@@ -20,7 +20,7 @@ use std::time::Duration;
 pub fn over(ctx: Context, sleeper: Sleeper) -> BoxFuture<'static, Result<Next, PassError>> {
     async move {
         match sleeper {
-            Sleeper::Request(key) => reconcile_key(&ctx, &key).await,
+            Sleeper::Request(key) => reconcile_key(&ctx, &key, None).await,
             Sleeper::Vm(namespace, name) => replicated_vm::reconcile(&ctx, &namespace, &name).await,
             Sleeper::Vault(namespace, name) => recovery_vault::reconcile(&ctx, &namespace, &name).await,
             Sleeper::Decision(namespace, name) => request_decision::reconcile(&ctx, &namespace, &name).await,

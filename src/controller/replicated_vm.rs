@@ -92,7 +92,7 @@ fn awaits_list(vm: &ReplicatedVm, vault: Option<&RecoveryVault>, handle: Option<
 }
 
 fn wake_requests(ctx: &Context, namespace: &str, name: &str) {
-    for waiting in ctx.stores.requests_of(namespace, name).into_iter().filter(|w| !w.ended) {
+    for waiting in ctx.stores.requests_of(namespace, name).into_iter().filter(|w| !w.ended || w.copying) {
         ctx.wake.up(Sleeper::Request(waiting.key));
     }
 }

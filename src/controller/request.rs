@@ -19,7 +19,7 @@ use crate::api::shorten;
 use crate::api::v1alpha1::ReplicatedVm;
 use crate::domain::Reason;
 use crate::domain::decision::PersonDecision;
-use crate::domain::ids::RequestKey;
+use crate::domain::ids::{ItemKey, RequestKey, same};
 use crate::domain::item::{Item, Obstacle};
 use crate::domain::observed::{Adoption, Azure, Claim, Facts, Reading, Request, Vm};
 use crate::domain::record::{Record, RunResult};
@@ -62,15 +62,16 @@ struct Pass<K> {
     decision: Decision,
 }
 
-/// One pass over one request; two where the first one froze the target.
+/// One pass over one request; two where the first one froze the target. `item` is the one whose record the request is known to
+/// hold: its claim may be lost.
 ///
 /// # Errors
 /// When the cluster could not be read or written; nothing is decided then.
-pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Next, PassError> {
-    let first = pass::<K>(ctx, key).await?;
+pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey, item: Option<&ItemKey>) -> Result<Next, PassError> {
+    let first = pass::<K>(ctx, key, item).await?;
     let (last, shown) = if let Effect::Claim(_) = first.decision.effect {
         // All is looked at anew at once, while it is shown that the request was accepted.
-        let (shown, second) = tokio::join!(report(ctx, &first, None), pass::<K>(ctx, key));
+        let (shown, second) = tokio::join!(report(ctx, &first, None), pass::<K>(ctx, key, None));
         let second = second?;
         let shown = report(ctx, &second, Some(shown?)).await?;
         (second, shown)
@@ -95,9 +96,9 @@ pub async fn reconcile<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Nex
 }
 
 /// Observes, decides and acts.
-async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey) -> Result<Pass<K>, PassError> {
+async fn pass<K: VerbOf>(ctx: &Context, key: &RequestKey, item: Option<&ItemKey>) -> Result<Pass<K>, PassError> {
     let began = ctx.machine.now();
-    let observed = observe::<K>(ctx, key, began).await?;
+    let observed = observe::<K>(ctx, key, item, began).await?;
     let span = observed.object.as_ref().and_then(|object| ctx.traces.of(object.meta().uid.as_deref()));
     match span.map(|trace| trace.span("pass")) {
         None => decide_and_act(ctx, observed).await,
@@ -139,8 +140,13 @@ async fn decide_and_act<K: VerbOf>(ctx: &Context, mut observed: Observed<K>) -> 
         decision => decision,
     };
     if let Some(handle) = &observed.handle {
-        let claim = observed.facts.claim.as_ref().filter(|_| decision.next == Next::OnItemNews);
+        // Without its VM nothing is seen of the copy: the VM wakes it when it is found again.
+        let seen = decision.next == Next::OnItemNews && observed.facts.vm.is_ok();
+        let claim = observed.facts.claim.as_ref().filter(|_| seen);
         handle.copies(&key, claim.map(|claim| claim.item_name.as_str()));
+        if let Stage::Ended(_) = stage(&observed.facts) {
+            handle.follows_nothing(&key);
+        }
     }
     act(ctx, &observed, &decision, &azure).await?;
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
@@ -174,7 +180,12 @@ async fn decisions(ctx: &Context, facts: &Facts) -> Result<Vec<PersonDecision>, 
 
 /// Step 1: request, ReplicatedVm, RecoveryVault, claim and record, each by a fresh GET; the request first, and of the others
 /// those that do not wait for another's answer at the same time.
-async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> Result<Observed<K>, PassError> {
+async fn observe<K: VerbOf>(
+    ctx: &Context,
+    key: &RequestKey,
+    item: Option<&ItemKey>,
+    began: Moment,
+) -> Result<Observed<K>, PassError> {
     ctx.stores.ready().await;
     let api: Api<K> = Api::namespaced(ctx.kube.clone(), &key.namespace);
     // The status is written over this version: all that it says must have been read later.
@@ -187,9 +198,10 @@ async fn observe<K: VerbOf>(ctx: &Context, key: &RequestKey, began: Moment) -> R
         Err(invalid) => Err(Obstacle::new(Reason::InvalidSpec, format!("{invalid}. Create a new request."))),
         Ok(_) => vm,
     };
-    let held = match (&claim, &vm) {
-        (None, Ok(vm)) => ctx.records.read(&vm.item_key()).await?,
-        _ => held,
+    let named = vm.as_ref().ok().map(Vm::item_key);
+    let held = match named.as_ref().or(item).filter(|_| claim.is_none()) {
+        Some(item) => ctx.records.read(item).await?,
+        None => held,
     };
     let request: Option<Request> = parsed.ok().flatten();
     let line = line(ctx, key, vm_name.as_deref(), held.as_ref().map(|h| &h.record));
@@ -241,8 +253,8 @@ async fn vm(ctx: &Context, namespace: &str, name: Option<&str>) -> Result<Target
     Ok((target, Some(object.spec.vault_ref.name)))
 }
 
-/// The view through which Azure is read: the VM's own for what may be sent, any of the vault in this
-/// namespace for closing what is open.
+/// The view through which Azure is read: the VM's own for what may be sent; for closing what is open that one too, or
+/// any of the vault in this namespace.
 fn handle(ctx: &Context, facts: &Facts, vm: Option<&NamedVm>) -> Option<Arc<VaultHandle>> {
     if let Stage::Verify(_) | Stage::Claim(_) = stage(facts) {
         let vault = vm?.vault.clone()?;
@@ -251,7 +263,10 @@ fn handle(ctx: &Context, facts: &Facts, vm: Option<&NamedVm>) -> Option<Arc<Vaul
         let same_vault = facts.vm.as_ref().map_or(true, |vm| vm.vault_id == handle.vault.to_string());
         return Some(handle).filter(|_| same_vault);
     }
-    facts.record.as_ref().and_then(|record| ctx.vaults.of_vault(&record.vault_id, &facts.key.namespace))
+    let record = facts.record.as_ref()?;
+    let named = vm.and_then(|vm| ctx.vaults.get(&(facts.key.namespace.clone(), vm.vault.clone()?)));
+    let of_it = named.filter(|handle| same(&handle.vault.to_string(), &record.vault_id));
+    of_it.or_else(|| ctx.vaults.of_vault(&record.vault_id, &facts.key.namespace))
 }
 
 /// `key`'s request and the others that name the same ReplicatedVm and have not ended.

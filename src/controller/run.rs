@@ -66,15 +66,19 @@ impl Operator {
         };
         let probes = Probes::bind(self.health, self.metrics).await?;
         let (health, metrics_addr) = probes.addresses()?;
+        tracing::info!(health = %health, metrics = %metrics_addr, "serving probes");
         let readiness = Readiness::not_yet("starting");
         let metrics = Arc::new(Metrics::default());
         let serving = tokio::spawn(probes.serve(readiness.clone(), Arc::clone(&metrics), stop.clone()));
         let kube = Client::try_from(Config::infer().await?)?;
         await_definitions(&kube, &readiness, &stop).await;
         let (ctx, controllers) = self.controllers(kube, (metrics, traces), &readiness, &stop).await?;
-        readiness.set(Ok(()));
-        tracing::info!(health = %health, metrics = %metrics_addr, "ready");
-        futures::future::join_all(controllers).await;
+        let begun = async {
+            if await_caches(&ctx, &readiness, &stop).await {
+                tracing::info!(health = %health, metrics = %metrics_addr, "ready");
+            }
+        };
+        tokio::join!(futures::future::join_all(controllers), begun);
         for key in ctx.vaults.keys() {
             ctx.vaults.remove(&key);
         }
@@ -201,6 +205,29 @@ fn pick_decision(sleeper: &Sleeper) -> Option<(String, String)> {
         _ => None,
     }
 }
+
+/// Says what the caches lack until they are filled: before that no object is worked on, and an older replica must not give
+/// way to this one. False when it is to stop before that.
+async fn await_caches(ctx: &Context, readiness: &Readiness, stop: &CancellationToken) -> bool {
+    let mut told = None;
+    while let Some(missing) = ctx.stores.not_listed() {
+        if told.as_ref() != Some(&missing) {
+            tracing::warn!(%missing, "waiting for the first lists");
+        }
+        readiness.set(Err(missing.clone()));
+        told = Some(missing);
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            () = ctx.stores.ready() => {}
+            () = tokio::time::sleep(LISTS_TOLD_EVERY) => {}
+        }
+    }
+    readiness.set(Ok(()));
+    true
+}
+
+/// How often it is looked what the first lists wait for.
+const LISTS_TOLD_EVERY: Duration = Duration::from_secs(2);
 
 /// Waits until every definition is installed with all fields that this version writes; a status field that the cluster
 /// does not know would be dropped without a word.

@@ -4,12 +4,13 @@ use super::context::Context;
 use super::events::kind_label;
 use super::passes::{Reported, news, wait};
 use super::request::PassError;
+use super::stores::Listed;
 use super::wake::{Sleeper, Wake};
 use crate::domain::backoff::{Class, delay};
 use crate::domain::request::Next;
 use crate::telemetry::PassOutcome;
 use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt};
 use kube::api::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
@@ -38,7 +39,7 @@ where
     api: Api<DeserializeGuard<K>>,
     writer: Writer<DeserializeGuard<K>>,
     store: Store<DeserializeGuard<K>>,
-    filled: watch::Sender<bool>,
+    filled: watch::Sender<Listed>,
 }
 
 impl<K> Watched<K>
@@ -48,7 +49,7 @@ where
     /// A watch over `api` with an empty cache.
     pub fn new(api: Api<DeserializeGuard<K>>) -> Self {
         let (store, writer) = reflector::store();
-        Self { api, writer, store, filled: watch::Sender::new(false) }
+        Self { api, writer, store, filled: watch::Sender::new(Listed::NotYet(None)) }
     }
 
     /// Its cache.
@@ -57,7 +58,7 @@ where
     }
 
     /// Whether its cache has seen all there is.
-    pub fn filled(&self) -> watch::Receiver<bool> {
+    pub fn filled(&self) -> watch::Receiver<Listed> {
         self.filled.subscribe()
     }
 
@@ -77,9 +78,13 @@ where
         let filled = self.filled;
         let stream = events
             .reflect(self.writer)
-            .inspect_ok(move |event| {
-                if matches!(event, watcher::Event::InitDone) {
-                    filled.send_replace(true);
+            .inspect(move |event| match event {
+                Ok(watcher::Event::InitDone) => {
+                    filled.send_replace(Listed::All);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    filled.send_if_modified(|listed| still_missing(listed, error));
                 }
             })
             .touched_objects()
@@ -104,6 +109,15 @@ where
             })
             .await;
     }
+}
+
+/// Notes why the first list fails, where it was not had yet.
+fn still_missing(listed: &mut Listed, error: &watcher::Error) -> bool {
+    let missing = *listed != Listed::All;
+    if missing {
+        *listed = Listed::NotYet(Some(error.to_string()));
+    }
+    missing
 }
 
 /// The watches of one kind, one per watched namespace.

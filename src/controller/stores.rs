@@ -38,6 +38,15 @@ where
     Arc::new(move |namespace, name| one(&caches, namespace, name, |request| waiting(request, kind)))
 }
 
+/// What a watch has seen of what was there before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Not all of it yet, and why, where the API server said so.
+    NotYet(Option<String>),
+    /// All of it.
+    All,
+}
+
 /// All caches.
 #[derive(Default)]
 pub struct Stores {
@@ -50,7 +59,7 @@ pub struct Stores {
     /// RecoveryVaults.
     pub vaults: Caches<RecoveryVault>,
     /// Whether each of the caches has seen all there is.
-    pub filled: Vec<watch::Receiver<bool>>,
+    pub filled: Vec<watch::Receiver<Listed>>,
 }
 
 /// What the queue of a VM needs to know of a request.
@@ -74,6 +83,8 @@ pub struct Waiting {
     pub reason: Option<Reason>,
     /// Its status says that the source VM was not shut down.
     pub source_left: bool,
+    /// Its status says that data is still being copied after its end.
+    pub copying: bool,
 }
 
 /// What `made` makes of every readable object of the caches, without copies of the objects.
@@ -109,8 +120,25 @@ impl Stores {
     pub async fn ready(&self) {
         for filled in &self.filled {
             // An error means that the watch has ended with the process.
-            filled.clone().wait_for(|filled| *filled).await.ok();
+            filled.clone().wait_for(|listed| *listed == Listed::All).await.ok();
         }
+    }
+
+    /// What keeps the caches from being ready, in words; `None` once they are.
+    pub fn not_listed(&self) -> Option<String> {
+        let states = self.filled.iter().map(|filled| filled.borrow().clone());
+        let missing: Vec<Option<String>> = states
+            .filter_map(|state| match state {
+                Listed::NotYet(why) => Some(why),
+                Listed::All => None,
+            })
+            .collect();
+        let count = missing.len();
+        let why = missing.into_iter().flatten().next();
+        (count > 0).then(|| match why {
+            Some(why) => format!("the API server has not listed all that is served ({count} lists are missing): {why}"),
+            None => format!("the API server is listing what is served ({count} lists are missing)"),
+        })
     }
 
     /// ARM id of the vault that a RecoveryVault stands for, lower-cased.
@@ -133,6 +161,11 @@ impl Stores {
     /// Every request that has not ended.
     pub fn unfinished(&self) -> Vec<Waiting> {
         self.requests.iter().flat_map(|cache| cache()).filter(|request| !request.ended).collect()
+    }
+
+    /// Every request that has not ended, or of which something is still to be seen.
+    pub fn watched(&self) -> Vec<Waiting> {
+        self.requests.iter().flat_map(|cache| cache()).filter(|request| !request.ended || request.copying).collect()
     }
 
     /// What the RecoveryVault's status keeps of its jobs for a step.
@@ -164,6 +197,7 @@ fn waiting<K: Request>(request: &K, kind: Kind) -> Waiting {
         .any(|c| (c.type_ == "Ready" || c.type_ == "Stalled") && c.status == "True" && c.reason != "OutcomeUnknown");
     let waits = conditions.iter().find(|c| c.type_ == "Reconciling" && c.status == "True");
     let ready = conditions.iter().find(|c| c.type_ == "Ready");
+    let copying = conditions.iter().any(|c| c.type_ == "Synchronized" && c.status != "True");
     let source_left = conditions.iter().any(|c| c.type_ == "SourceShutdown" && c.status == "False");
     Waiting {
         key: RequestKey { kind, namespace: request.namespace().unwrap_or_default(), name: request.name_any() },
@@ -175,5 +209,6 @@ fn waiting<K: Request>(request: &K, kind: Kind) -> Waiting {
         waits_for: waits.and_then(|c| Reason::parse(&c.reason)),
         reason: ready.and_then(|c| Reason::parse(&c.reason)),
         source_left,
+        copying: ready.is_some_and(|c| c.status == "True") && copying,
     }
 }

@@ -310,11 +310,18 @@ impl VaultHandle {
         locked(&self.details).get(id).map(|(at, job)| (self.machine.since(*at), job.clone()))
     }
 
-    /// Follows a job for a request: the observer lists jobs while anything is followed.
+    /// Follows a job for a request, and no other for it: the observer lists jobs while anything is followed.
     pub fn follow(&self, id: &JobId, key: &RequestKey) {
-        if locked(&self.followed).insert(id.clone(), key.clone()).is_none() {
+        let mut followed = locked(&self.followed);
+        followed.retain(|other, of| of != key || other == id);
+        if followed.insert(id.clone(), key.clone()).is_none() {
             self.follow_changed.notify_one();
         }
+    }
+
+    /// Follows no job for a request that is over, however it ended.
+    pub fn follows_nothing(&self, key: &RequestKey) {
+        locked(&self.followed).retain(|_, of| of != key);
     }
 
     /// Stops following a job that ended, and has the items listed anew.

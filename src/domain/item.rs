@@ -126,7 +126,7 @@ pub struct Item {
     pub id: String,
     /// Name: kept for life.
     pub name: String,
-    /// The VM's name.
+    /// The VM's name; empty where Azure does not give it, and then whose a job is cannot be told.
     pub friendly_name: String,
     /// The VM that is being replicated, an ARM id.
     pub source_vm_id: String,

@@ -114,11 +114,12 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether the job may be one of `scenario` on the VM `target`; a stub may be anything.
+    /// Whether the job may be one of `scenario` on the VM `target`; a stub may be anything, and any job may be of a VM whose
+    /// name is not known, an empty one.
     pub fn may_be(&self, scenario: &str, target: &str) -> bool {
         let fits =
             |field: &Option<String>, want: &str| field.as_ref().is_none_or(|have| have.eq_ignore_ascii_case(want));
-        fits(&self.scenario, scenario) && fits(&self.target, target)
+        fits(&self.scenario, scenario) && (target.is_empty() || fits(&self.target, target))
     }
 
     /// Whether it waits for a person, in Azure's own word.

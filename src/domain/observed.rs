@@ -61,6 +61,8 @@ pub struct Request {
     pub unreported: bool,
     /// The object already says `AlreadyRun`.
     pub says_already_run: bool,
+    /// The object says that it ended, whatever is remembered of it.
+    pub says_ended: bool,
 }
 
 /// The frozen target of a request key.

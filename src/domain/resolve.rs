@@ -122,7 +122,7 @@ pub fn absent(facts: &Facts, azure: &Azure) -> bool {
     let idle = item.scenario.as_ref().is_none_or(|s| s.job.as_ref().is_some_and(over));
     let same_life = item.last_failover.is_none_or(|last| last < t0);
     let began = |job: &Job| {
-        let since = job.started.is_none_or(|started| started >= t0);
+        let since = job.started.is_none_or(|started| t0.duration_since(started) <= CLOCKS);
         since && Step::ALL.into_iter().any(|step| job.may_be(verb::row(step).scenario, &item.friendly_name))
     };
     azure.since_intent >= ABSENT_AFTER
@@ -208,8 +208,17 @@ fn seen(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) -> 
     let Some(jobs) = jobs else {
         return (format!("{detail}Azure's jobs cannot be read at the moment."), false);
     };
-    let target = azure.item.as_ref().and_then(Reading::known).or(facts.vm.as_ref().ok().map(|vm| &vm.item));
-    let target = target.map_or("", |item| item.friendly_name.as_str());
+    let items = [azure.item.as_ref().and_then(Reading::known), facts.vm.as_ref().ok().map(|vm| &vm.item)];
+    let mut names = items.into_iter().flatten().map(|item| item.friendly_name.as_str());
+    let target = names.find(|name| !name.is_empty()).unwrap_or_default();
+    let (whose, unnamed) = if target.is_empty() {
+        (
+            "of this vault, and perhaps of this VM,",
+            " The VM's name cannot be read now, so every job of the verb was looked at.",
+        )
+    } else {
+        ("of this VM", "")
+    };
     let row = verb::row(intent.step);
     let since = |job: &Job| intent.t0.zip(job.started).is_none_or(|(t0, started)| started >= t0);
     let candidate = |job: &&Job| job.may_be(row.scenario, target) && since(job);
@@ -218,9 +227,9 @@ fn seen(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) -> 
     match (silent, others.next()) {
         (Some(job), _) => {
             let told = job.detailed || azure.since_intent >= TOLD_BY_THEN;
-            (format!("{detail}Job {} of this VM does not say who started it.", job.id), told)
+            (format!("{detail}Job {} {whose} does not say who started it.{unnamed}", job.id), told)
         }
-        (None, Some(job)) => (format!("{detail}Job {} of this VM was started by somebody else.", job.id), true),
-        (None, None) => (format!("{detail}No job since the call carries its id."), true),
+        (None, Some(job)) => (format!("{detail}Job {} {whose} was started by somebody else.{unnamed}", job.id), true),
+        (None, None) => (format!("{detail}No job since the call carries its id.{unnamed}"), true),
     }
 }

@@ -165,7 +165,8 @@ const OWN: [ConditionType; 6] = [
 
 fn seen(facts: &VmFacts, item: &Item, side: Side) -> VmView {
     let region = item.active_region().unwrap_or_default();
-    let runs = format!("{} runs on its {} side ({region}).", item.friendly_name, side.as_str());
+    let name = if item.friendly_name.is_empty() { &item.name } else { &item.friendly_name };
+    let runs = format!("{name} runs on its {} side ({region}).", side.as_str());
     let (standing, reason, message) = match (&facts.suspended, &facts.unknown_outcome) {
         (Some(why), _) => (Standing::Stalled, Reason::Suspended, format!("{why} {runs}")),
         (None, Some(unknown)) => (Standing::Stalled, Reason::OutcomeUnknown, unknown.clone()),

@@ -193,6 +193,7 @@ pub struct Metrics {
     replicas: Gauge,
     owned: Gauge,
     lease: Gauge,
+    ready: Gauge,
 }
 
 /// Registers a metric, and gives it.
@@ -253,6 +254,7 @@ impl Default for Metrics {
             replicas: added(to, "live_replicas", "Replicas that share the vaults, this one included", gauge()),
             owned: added(to, "owned_vaults", "Recovery Services vaults that this replica works on", gauge()),
             lease: added(to, "lease_renewed", "1 while the others can see that this replica lives", gauge()),
+            ready: added(to, "ready", "1 while this replica can do its work, as /readyz says", gauge()),
             registry: all,
         }
     }
@@ -322,6 +324,11 @@ impl Metrics {
     pub fn replicas(&self, live: usize, owned: usize) {
         self.replicas.set(i64::try_from(live).unwrap_or(i64::MAX));
         self.owned.set(i64::try_from(owned).unwrap_or(i64::MAX));
+    }
+
+    /// Says whether this replica can do its work.
+    pub fn ready(&self, is_so: bool) {
+        self.ready.set(i64::from(is_so));
     }
 
     /// Says whether this replica's Lease is renewed in time.

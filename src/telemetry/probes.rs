@@ -57,11 +57,12 @@ impl Probes {
 
     /// Serves until `stop`.
     pub async fn serve(self, readiness: Readiness, metrics: Arc<Metrics>, stop: CancellationToken) {
-        let health =
-            Router::new().route("/healthz", get(|| async { "ok" })).route("/readyz", get(ready).with_state(readiness));
+        let health = Router::new()
+            .route("/healthz", get(|| async { "ok" }))
+            .route("/readyz", get(ready).with_state(readiness.clone()));
         let metrics = Router::new()
-            .route("/metrics", get(|State(m): State<Arc<Metrics>>| async move { m.text() }))
-            .with_state(metrics);
+            .route("/metrics", get(|State((metrics, readiness))| async move { counted(&metrics, &readiness) }))
+            .with_state((metrics, readiness));
         let one = axum::serve(self.health, health).with_graceful_shutdown(stop.clone().cancelled_owned());
         let two = axum::serve(self.metrics, metrics).with_graceful_shutdown(stop.cancelled_owned());
         let ends = tokio::join!(one.into_future(), two.into_future());
@@ -69,6 +70,11 @@ impl Probes {
             tracing::error!(%error, "a probe server ended");
         }
     }
+}
+
+fn counted(metrics: &Arc<Metrics>, readiness: &Readiness) -> String {
+    metrics.ready(readiness.get().is_ok());
+    metrics.text()
 }
 
 async fn ready(State(readiness): State<Readiness>) -> (StatusCode, String) {

@@ -42,11 +42,11 @@ impl People {
     async fn with(set: &str) -> Self {
         let plane = ControlPlane::start(Options { controller_manager: false, ..Options::default() }).await.unwrap();
         let helm = Helm::on(plane.kubeconfig_path()).await;
-        let install = ["install", NAME, CHART, "--namespace", NAME, "--create-namespace", "--set", set];
-        helm.run(&install).await.expect_success();
         for namespace in ["demo", "other"] {
             plane.create_namespace(namespace).await;
         }
+        let install = ["install", NAME, CHART, "--namespace", NAME, "--create-namespace", "--set", set];
+        helm.run(&install).await.expect_success();
         let people = Self { plane, helm, requests: AtomicU32::new(0) };
         people.policies_are_in_force().await;
         people
@@ -200,6 +200,39 @@ async fn cluster_roles_do_what_their_names_say() {
             ["auth", "can-i", "create", "recoveryvaults.asr-operator.io", "--as", role, "--namespace", "demo"];
         assert_eq!(people.plane.kubectl(&declare, None).await.succeeded(), role == "admin", "{role}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runbooks_decision_is_taken_as_it_stands() {
+    let people = People::usual().await;
+    let jane = "jane@example.com";
+    let approver = format!("{NAME}-approver");
+    people.bound(jane, "demo", "clusterrole", &approver).await;
+    let written =
+        include_str!("../../docs/runbooks.md").split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let strictly = ["create", "--as", jane, "--dry-run=server", "--validate=strict", "-f", "-"];
+    people.plane.kubectl(&strictly, Some(written)).await.expect_success();
+    let without = written.replace("Happened", "DidNotHappen");
+    let without: String =
+        without.lines().filter(|line| !line.contains("jobId")).map(|line| format!("{line}\n")).collect();
+    people.plane.kubectl(&strictly, Some(&without)).await.expect_success();
+}
+
+/// Another installation may serve the other namespaces.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_only_installation_for_some_namespaces_leaves_the_others_alone() {
+    let people = People::with("policies.drillOnly=true,namespaces={other}").await;
+    let ask = async |namespace: &str| {
+        people.may("frank", namespace, "create", "failoverrequests", None).await;
+        people.may("frank", namespace, "failover", "replicatedvms", None).await;
+        people.ask("frank", namespace, REQUESTS[0], "app01", "").await
+    };
+    eventually(DEADLINE, "the policy", async || {
+        let told = ask("other").await.stderr;
+        if told.contains("this installation is drill-only") { Ok(()) } else { Err(told) }
+    })
+    .await;
+    ask("demo").await.expect_success();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,6 +65,26 @@ pub async fn declare(stage: &Stage) {
     stage.wait("ReplicatedVm", "app01", ("Ready", "True", None)).await;
 }
 
+const SECOND_VM: &str = "
+apiVersion: asr-operator.io/v1alpha1
+kind: ReplicatedVm
+metadata: {name: vanishes, namespace: demo}
+spec:
+  vaultRef: {name: vault-dr}
+  protectedItemName: 9dQ_wJ3k-PqZ7cA0m2LxU5tRbE8yHnV1sGfKoI4jWzT
+  primary: {region: westeurope}
+  recovery: {region: northeurope}
+";
+
+/// The replication of a second VM, declared, is disabled by somebody: that it is gone takes a look at the item itself.
+pub async fn one_vanishes(stage: &Stage) {
+    stage.plane.apply(SECOND_VM).await;
+    stage.wait("ReplicatedVm", "vanishes", ("Ready", "True", None)).await;
+    stage.sim.post("items", json!({"name": "db01", "remove": true})).await;
+    stage.wait("ReplicatedVm", "vanishes", ("Stalled", "True", Some("ItemNotFound"))).await;
+    stage.plane.kubectl(&["delete", "replicatedvm", "vanishes", "--namespace", "demo"], None).await.expect_success();
+}
+
 /// The whole loop by its samples; what ran before stays as it is.
 pub async fn whole_loop(stage: &Stage) {
     for (sample, kind, name) in LOOP {

@@ -10,7 +10,7 @@ use std::path::Path;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const INSTALL: &str = "deploy/kustomize/install.yaml";
 const HEADER: &str = "# generated from charts/asr-operator by `BLESS=1 cargo test --test chart`\n";
-const NAMESPACE: &str = "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: asr-operator\n  labels:\n    pod-security.kubernetes.io/enforce: restricted\n";
+const NAMESPACE: &str = "---\napiVersion: v1\nkind: Namespace\nmetadata:\n  name: asr-operator\n  labels:\n    pod-security.kubernetes.io/enforce: restricted\n  annotations:\n    kustomize.toolkit.fluxcd.io/prune: disabled\n    argocd.argoproj.io/sync-options: Prune=false,Delete=false\n";
 
 /// Every switch on, and every list with something in it.
 const ALL_ON: &str = include_str!("all-on.yaml");

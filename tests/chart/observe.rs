@@ -1,7 +1,7 @@
 //! An Azure identity that has the role *observe* of `deploy/azure` and no other: all is seen with it, and nothing is moved.
 
 use crate::azure;
-use crate::course::declare;
+use crate::course::{self, declare};
 use crate::harness::{condition, get};
 use crate::stage::Stage;
 use crate::walk::LOOP;
@@ -25,6 +25,7 @@ async fn all_is_seen(stage: &Stage) {
     for seen in ["protectedItemId", "recoveryPoints", "activeSide"] {
         assert!(!vm["status"][seen].is_null(), "{seen} is not seen: {vm:#}");
     }
+    course::one_vanishes(stage).await;
     azure::performs_all(&stage.sim, "observe").await;
     assert_eq!(stage.answers(403).await, 0, "observing needs more than the role observe");
     assert!(stage.answers(200).await > 0);

@@ -15,6 +15,7 @@ async fn a_release_is_upgraded_rolled_back_and_gone_and_loses_nothing() {
     let mut stage = Stage::set().await;
     let watch = KstatusWatch::everywhere(&stage.client);
     course::declare(&stage).await;
+    course::one_vanishes(&stage).await;
     azure::observes(&stage.sim).await;
     let job = begin_failover(&stage).await;
     upgrade_and_rollback(&mut stage, &job).await;

@@ -78,6 +78,15 @@ impl Stage {
         self.replicas = start(&self.plane, &self.sim).await;
     }
 
+    /// A Pod beside the others whose program is not ready: its process, and where its probes and metrics are.
+    pub async fn one_that_is_not_ready(&self) -> (Supervised, String, String) {
+        let program = programs(&self.plane, &self.sim).await.remove(0);
+        let mut process = program.start().unwrap();
+        let told = |line: &str| addresses(line, "serving probes");
+        let (health, metrics) = process.wait_for_line(DEADLINE, "line that it serves probes", told).await.unwrap();
+        (process, health, metrics)
+    }
+
     /// How often Azure has answered with this HTTP status, by the metrics of all replicas.
     pub async fn answers(&self, status: u16) -> u64 {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -122,26 +131,34 @@ impl Stage {
 
 /// The replicas of the installed Deployment.
 async fn start(plane: &ControlPlane, sim: &Simulator) -> Vec<Replica> {
-    let deployment = plane.get(NAME, "deployment", NAME).await;
-    let pod = &deployment["spec"]["template"]["spec"];
-    let account = pod["serviceAccountName"].as_str().unwrap();
-    let kubeconfig = plane.service_account_kubeconfig(NAME, account).await;
     let mut replicas = Vec::new();
-    for number in 0..deployment["spec"]["replicas"].as_u64().unwrap() {
-        let name = format!("asr-operator-{number}");
-        let program = program(&pod["containers"][0], &name, sim).env("KUBECONFIG", &kubeconfig);
+    for program in programs(plane, sim).await {
         let mut process = program.start().unwrap();
-        let metrics = process.wait_for_line(DEADLINE, "line that it is ready", metrics_of_ready).await.unwrap();
+        let told = |line: &str| addresses(line, "ready");
+        let (_, metrics) = process.wait_for_line(DEADLINE, "line that it is ready", told).await.unwrap();
         replicas.push(Replica { process, metrics });
     }
     replicas
 }
 
-/// The address of the metrics in the line that says that it is ready.
-fn metrics_of_ready(line: &str) -> Option<String> {
+/// The programs of the Pods of the installed Deployment, under its ServiceAccount.
+async fn programs(plane: &ControlPlane, sim: &Simulator) -> Vec<Program<'static>> {
+    let deployment = plane.get(NAME, "deployment", NAME).await;
+    let pod = &deployment["spec"]["template"]["spec"];
+    let account = pod["serviceAccountName"].as_str().unwrap();
+    let kubeconfig = plane.service_account_kubeconfig(NAME, account).await;
+    let named = |number| format!("asr-operator-{number}");
+    let count = deployment["spec"]["replicas"].as_u64().unwrap();
+    let of = |name: String| program(&pod["containers"][0], &name, sim).env("KUBECONFIG", &kubeconfig);
+    (0..count).map(named).map(of).collect()
+}
+
+/// The addresses of probes and metrics in the line with this message.
+fn addresses(line: &str, message: &str) -> Option<(String, String)> {
     let entry: Value = serde_json::from_str(line).ok()?;
     let fields = entry.get("fields").unwrap_or(&entry);
-    (fields["message"] == "ready").then(|| fields["metrics"].as_str().map(str::to_owned))?
+    let address = |name: &str| fields[name].as_str().map(str::to_owned);
+    (fields["message"] == message).then(|| Some((address("health")?, address("metrics")?)))?
 }
 
 /// The container as the kubelet would start it in the Pod of this name: its arguments and its environment.

@@ -114,6 +114,7 @@ fn facts(item: &Item, verb: Arc<dyn Verb>) -> Facts {
             requested_by: None,
             unreported: false,
             says_already_run: false,
+            says_ended: false,
         }),
         claim: Some(claim),
         vm: Ok(vm),

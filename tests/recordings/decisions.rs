@@ -133,6 +133,7 @@ impl<'a> Scene<'a> {
                 requested_by: None,
                 unreported: false,
                 says_already_run: false,
+                says_ended: false,
             }),
             claim: Some(claim),
             vm: Ok(self.vm()),

@@ -137,6 +137,23 @@ async fn a_killed_replicas_vault_is_taken_over_and_its_job_followed_to_the_end()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_name_was_used_anew_is_finished_by_whoever_takes_over() {
+    let (mut world, other) = pair(1).await;
+    world.apply(sample("failover")).await;
+    world.running(FAILOVER).await;
+    world.delete("FailoverRequest", FAILOVER).await;
+    world.apply(failover(FAILOVER, "  shutdownSource: false\n")).await;
+    world.wait("FailoverRequest", FAILOVER, ("Stalled", "True", Some("NameReused"))).await;
+    world.operator.kill();
+    shares(&other, 1, 1).await;
+    world.job_ends().await;
+    let record = world.released().await;
+    assert_eq!(record["spec"]["consumed"][0]["result"]["outcome"], "Succeeded", "{record:#}");
+    world.wait("FailoverRequest", FAILOVER, ("Stalled", "True", Some("NameReused"))).await;
+    assert_eq!(world.sent().await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stopping_replica_hands_its_vault_over_in_mid_call_and_its_call_stays_the_only_one() {
     let (mut world, other) = pair(40).await;
     world.sim.faults(json!({"operation": "unplannedFailover", "effect": "delayAnswer", "millis": 5000})).await;

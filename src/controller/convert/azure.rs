@@ -44,7 +44,7 @@ pub fn item_from(wire: &asr::ProtectedItem) -> Item {
     Item {
         id: wire.id.to_string(),
         name: wire.name.clone(),
-        friendly_name: given(&wire.friendly_name).unwrap_or_else(|| wire.name.clone()),
+        friendly_name: text(&wire.friendly_name),
         source_vm_id: text(&a2a.fabric_object_id),
         recovered_vm_id: given(&a2a.recovery_fabric_object_id),
         recovery_resource_group_id: given(&a2a.recovery_azure_resource_group_id),
@@ -189,5 +189,21 @@ fn phase(wire: &JobPhase) -> Phase {
         JobPhase::Succeeded { with_warning: Some(_) } => Phase::SucceededWithWarning,
         JobPhase::Failed => Phase::Failed,
         JobPhase::Cancelled => Phase::Cancelled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vm_whose_name_azure_does_not_give_has_none() {
+        let id = "/Subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/g/providers/Microsoft.RecoveryServices/vaults/v/replicationFabrics/f/replicationProtectionContainers/c/replicationProtectedItems/item-1";
+        for properties in ["{}", r#"{"friendlyName": ""}"#, r#"{"friendlyName": null}"#] {
+            let text = format!(r#"{{"id": "{id}", "name": "item-1", "properties": {properties}}}"#);
+            let wire: asr::ProtectedItem = serde_json::from_str(&text).unwrap();
+            let item = item_from(&wire);
+            assert_eq!((item.name.as_str(), item.friendly_name.as_str()), ("item-1", ""), "{properties}");
+        }
     }
 }

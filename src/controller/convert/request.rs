@@ -5,6 +5,7 @@ use crate::api::v1alpha1::{
     ChangeRecoveryPointRequest, CommitPolicy, CommitRequest, Direction as ApiDirection, FailoverRequest,
     ListedPointType, RecoveryPointType, ReprotectRequest, Request as ApiRequest, RequestStatus,
 };
+use crate::domain::Reason;
 use crate::domain::change_point::ChangePoint;
 use crate::domain::commit::Commit;
 use crate::domain::failover::Failover;
@@ -143,6 +144,7 @@ pub fn request_from<K: VerbOf>(object: &K, key: &RequestKey) -> Result<Request, 
         requested_by: object.request_spec().requested_by.map(str::to_owned),
         unreported: unreported(status),
         says_already_run: says(status, "AlreadyRun"),
+        says_ended: says_ended(status),
     })
 }
 
@@ -152,6 +154,14 @@ fn unreported(status: Option<&RequestStatus>) -> bool {
 
 fn says(status: Option<&RequestStatus>, reason: &str) -> bool {
     status.is_some_and(|s| s.conditions.iter().any(|c| c.type_ == "Ready" && c.reason == reason))
+}
+
+/// Whether the status shows an end of the request itself: neither an unknown outcome nor another spec's name is one.
+fn says_ended(status: Option<&RequestStatus>) -> bool {
+    let told = status.map(|s| s.conditions.as_slice()).unwrap_or_default();
+    let over = told.iter().filter(|c| (c.type_ == "Ready" || c.type_ == "Stalled") && c.status == "True");
+    let no_end = [Reason::OutcomeUnknown, Reason::NameReused].map(Reason::as_str);
+    over.into_iter().any(|c| !no_end.contains(&c.reason.as_str()))
 }
 
 /// JSON with its keys in order, whatever order the writer had.

@@ -102,7 +102,8 @@ async fn look_back(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
     Azure { jobs: Some(jobs), item: item.map(Reading::Known), ..Azure::default() }
 }
 
-/// The jobs that may be this step's own, read once each; the others as the list has them.
+/// The jobs that may be this step's own, read once each; the others as the list has them. Without the VM's name all of
+/// the verb may be.
 async fn detailed(
     handle: &VaultHandle,
     jobs: Reading<Arc<Vec<Job>>>,
@@ -118,8 +119,7 @@ async fn detailed(
     let mut all = Vec::with_capacity(jobs.len());
     for job in jobs.iter() {
         let recent = since.is_none_or(|since| job.started.is_none_or(|start| start >= since));
-        let named = target.or(job.target.as_deref()).unwrap_or_default();
-        let candidate = recent && job.may_be(verb::row(step).scenario, named);
+        let candidate = recent && job.may_be(verb::row(step).scenario, target.unwrap_or_default());
         let known = handle.known_detail(&job.id).map(|(_, detail)| detail);
         let told = known.filter(|d| d.client_request_id.is_some() && (d.phase == job.phase || !candidate));
         all.push(match told {
@@ -251,11 +251,11 @@ async fn resolve(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Azure {
         }
     };
     let (item, jobs) = tokio::join!(item, handle.fresh_jobs(Purpose::Resolver));
-    let name = item.as_ref().and_then(Reading::known).map(|i| i.friendly_name.clone());
-    let listed = facts.record.as_ref().and_then(|r| handle.listed_item(&r.item_name)).map(|i| i.friendly_name);
-    let target = name.or(listed).unwrap_or_default();
+    let listed = facts.record.as_ref().and_then(|r| handle.listed_item(&r.item_name));
+    let names = [item.as_ref().and_then(Reading::known), listed.as_ref()];
+    let target = names.into_iter().flatten().map(|i| i.friendly_name.clone()).find(|name| !name.is_empty());
     let since = intent.t0.and_then(|t0| t0.checked_sub(std::time::Duration::from_secs(3600)).ok());
-    let jobs = detailed(handle, jobs, intent.step, (Some(&target), since), Purpose::Resolver).await;
+    let jobs = detailed(handle, jobs, intent.step, (target.as_deref(), since), Purpose::Resolver).await;
     let named = named(handle, release(&facts.decisions, intent)).await;
     let seen = Azure { item, jobs: Some(jobs), named, since_intent, ..Azure::default() };
     let absent_for = ctx.intents.looked(&intent.nonce, absent(facts, &seen));

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Where a request stands by the cluster's facts alone, and so what must be read from Azure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// No object and no holder: nothing to do.
+    /// No object and no holder, or an object that only says itself how it ended: nothing to do.
     Gone,
     /// It ended.
     Ended(RunResult),
@@ -62,6 +62,8 @@ pub fn stage(facts: &Facts) -> Stage {
             Reason::InternalError,
             "The item's record says that this request was begun, but neither that it runs nor how it ended. Nothing is sent. Look at the VM in the portal, create a new request if it is still wanted, and please report this.",
         ),
+        // Its end is forgotten, to make room; an end is final all the same, and only its own status still has it.
+        (None, None) if request.says_ended => Stage::Gone,
         (None, None) => free_stage(facts),
     }
 }
@@ -98,7 +100,11 @@ fn held_stage(facts: &Facts, record: &Record, request: Option<&Request>) -> Stag
                     _ => Stage::Conclude(end, obstacle),
                 };
             }
-            if request.is_some() { verify(intent.step) } else { let_go(record) }
+            match (request, &intent.outcome) {
+                (Some(_), _) => verify(intent.step),
+                (None, Some(Outcome::Absent { .. })) => deleted_after_call(record),
+                (None, _) => let_go(record),
+            }
         }
     }
 }
@@ -124,6 +130,15 @@ fn lost_claim(facts: &Facts, record: &Record) -> Option<Claim> {
         lifecycle_id: None,
         vm_uid: None,
     })
+}
+
+/// A call that came to nothing was made all the same, and its request is used up: under its name there is no further one.
+fn deleted_after_call(record: &Record) -> Stage {
+    if !record.finished.is_empty() {
+        return let_go(record);
+    }
+    let text = "The request's object was deleted after its call had come to nothing; it is not made again.";
+    Stage::Conclude(End::Failed, Obstacle::new(Reason::Withdrawn, text))
 }
 
 fn let_go(record: &Record) -> Stage {

@@ -45,9 +45,9 @@ pub fn is_suspect(intent: &Intent, job: &Job) -> bool {
     }
 }
 
-/// The record's item, as Azure or else the observer's list has it.
+/// The record's item, as Azure or else the observer's list has it, with the name of its VM.
 pub fn own_item<'a>(facts: &'a Facts, azure: &'a Azure, record: &Record) -> Option<&'a Item> {
     let read = azure.item.as_ref().and_then(Reading::known);
     let both = [read, facts.vm.as_ref().ok().map(|vm| &vm.item)];
-    both.into_iter().flatten().find(|item| same(&item.name, &record.item_name))
+    both.into_iter().flatten().find(|item| same(&item.name, &record.item_name) && !item.friendly_name.is_empty())
 }

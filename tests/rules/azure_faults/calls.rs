@@ -64,6 +64,25 @@ async fn fault_a_call_delivered_after_its_operator_died_is_found_and_followed() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn fault_a_call_of_unknown_outcome_is_found_while_its_vault_is_suspended() {
+    let mut world = World::with(slow()).await;
+    world.sim.faults(json!({"operation": "unplannedFailover", "effect": "holdBack"})).await;
+    world.apply(sample("failover")).await;
+    met(&world).await;
+    world.operator.kill();
+    world.apply(format!("{}  suspend: true\n", sample("vault"))).await;
+    world.sim.clear_faults().await;
+    world.accepts("unplannedFailover").await;
+    world.operator.restart().await.unwrap();
+    let running = world.running(FAILOVER).await;
+    assert_eq!(running["status"]["operations"][0]["attempt"], 1, "{running:#}");
+    world.apply(sample("vault")).await;
+    world.job_ends().await;
+    world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
+    assert_eq!(world.sent_on(ITEM).await, ["unplannedFailover"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fault_a_202_without_headers_or_that_leads_elsewhere_is_followed() {
     let world = World::new().await;
     let elsewhere = "https://elsewhere.invalid/operationresults/bcc070e1-0012-4350-89a0-c2d99fe3e361";

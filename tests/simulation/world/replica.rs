@@ -14,7 +14,7 @@ use asr_operator::controller::PassError;
 use asr_operator::controller::context::{Context, Settings, Surroundings};
 use asr_operator::controller::machine::Machine;
 use asr_operator::controller::passes::{Reported, news, over, wait};
-use asr_operator::controller::stores::{Stores, finder_of, waiting_of};
+use asr_operator::controller::stores::{Listed, Stores, finder_of, waiting_of};
 use asr_operator::controller::wake::Sleeper;
 use asr_operator::domain::backoff::{Class, delay};
 use asr_operator::domain::budget::Allowance;
@@ -178,7 +178,7 @@ struct Parts2 {
 /// Runs a process until it dies.
 pub async fn run(parts: Parts) {
     let (caches, mut stores) = Caches::new();
-    let filled = watch::Sender::new(false);
+    let filled = watch::Sender::new(Listed::NotYet(None));
     stores.filled.push(filled.subscribe());
     let machine = Arc::clone(&parts.around.machine);
     let ctx = Context::new(parts.settings, stores, parts.around);
@@ -197,7 +197,7 @@ pub async fn run(parts: Parts) {
     };
     driver.parts.life.goes_on().await;
     there.iter().for_each(|change| driver.hears(change));
-    filled.send_replace(true);
+    filled.send_replace(Listed::All);
     driver.drive(changes, woken).await;
 }
 

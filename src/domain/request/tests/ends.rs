@@ -100,6 +100,23 @@ fn given_an_object_that_never_reported_its_run_when_the_key_ended_then_it_says_a
 }
 
 #[test]
+fn given_an_end_that_is_forgotten_when_its_object_still_shows_it_then_nothing_happens_and_it_stays() {
+    let own = call_id(Kind::FailoverRequest, Step::Failover, 1);
+    let ran = Azure {
+        jobs: Some(Reading::Known(vec![job("j1", "UnplannedFailover", Phase::Succeeded, Some(&own))])),
+        ..azure(pending())
+    };
+    for record in [Some(Record::empty(VAULT, "app01-item")), None] {
+        for azure in [azure(item()), ran.clone(), Azure { now: Some(at("2026-06-02T08:00:00Z")), ..azure(item()) }] {
+            let mut facts = Facts { record: record.clone(), ..facts(automatic()) };
+            facts.request.as_mut().unwrap().says_ended = true;
+            let decision = decide(&facts, &azure);
+            assert_eq!((effect(&decision), decision.view.is_none()), ("none", true), "{azure:?}");
+        }
+    }
+}
+
+#[test]
 fn given_an_end_when_another_is_written_for_the_same_key_then_the_first_stays() {
     let record = ended(Kind::FailoverRequest, End::Succeeded, Reason::Succeeded);
     let again = record.end(&owner(Kind::FailoverRequest), result(End::Expired, Reason::Expired), now()).unwrap();

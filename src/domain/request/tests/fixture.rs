@@ -63,6 +63,7 @@ pub(super) fn request(verb: impl Verb + 'static) -> Request {
         valid_until: at(VALID_UNTIL),
         unreported: false,
         says_already_run: false,
+        says_ended: false,
         requested_by: None,
     }
 }

@@ -118,8 +118,10 @@ fn given_a_job_under_another_id_when_the_vm_does_not_resolve_then_it_is_not_take
     let facts = Facts { vm: vm(), ..following(failover()) };
     let late =
         |job: &Job, item| Azure { item, now: Some(at("2026-06-01T10:00:00Z")), ..with_job(pending(), job.clone()) };
+    let nameless = Item { friendly_name: String::new(), ..pending() };
     for (job, item, wanted) in [
         (&foreign, None, "none"),
+        (&own, Some(Reading::Known(nameless)), "none"),
         (&foreign, Some(Reading::Known(pending())), "none"),
         (&own, None, "none"),
         (&own, Some(Reading::Known(pending())), "end"),

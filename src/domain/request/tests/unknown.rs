@@ -8,7 +8,7 @@ use super::super::super::ids::{Kind, Step};
 use super::super::super::item::{Item, Obstacle, Scenario};
 use super::super::super::job::{Job, Phase};
 use super::super::super::observed::{Adoption, Azure, Facts, Reading};
-use super::super::super::record::Outcome;
+use super::super::super::record::{End, Outcome};
 use super::super::{Effect, decide};
 use super::fixture::*;
 use super::told::*;
@@ -166,8 +166,10 @@ fn given_anything_speaks_against_it_when_absence_is_judged_then_nothing_is_sent_
     let with_item = |item| Azure { item: Some(Reading::Known(item)), ..nothing(Some(600)) };
     let busy = Item { scenario: Some(Scenario { name: "UnplannedFailover".into(), job: None }), ..item() };
     let failed_over = Item { last_failover: Some(at("2026-06-01T07:55:00Z")), ..item() };
+    let just_before = Job { started: Some(at("2026-06-01T07:49:30Z")), ..started("UnplannedFailover", None) };
     let table = [
         with(started("UnplannedFailover", Some("somebody"))),
+        with(just_before),
         with(started("UnplannedFailover", None)),
         with(started("CommitFailover", Some("somebody"))),
         with_item(pending()),
@@ -198,6 +200,44 @@ fn given_the_vm_changed_after_the_proof_when_the_second_attempt_is_due_then_noth
         assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)));
         assert_eq!(standing(&decision), Some(Standing::Stalled));
     }
+}
+
+#[test]
+fn given_a_call_that_came_to_nothing_when_its_object_is_deleted_then_its_name_is_used_up() {
+    let absent = Some(Outcome::Absent { detail: "nothing".into() });
     let gone = Facts { request: None, ..unresolved(absent) };
-    assert_eq!(effect(&decide(&gone, &azure(item()))), "withdraw", "nobody asks for it any more");
+    let ended = end(&gone, &azure(item()));
+    assert_eq!((ended.end, ended.reason), (End::Failed, Reason::Withdrawn));
+    let Effect::Write(record) = decide(&gone, &azure(item())).effect else { panic!("{gone:?}") };
+    let again = Facts { record: Some(record), ..facts(failover()) };
+    let decision = decide(&again, &azure(item()));
+    assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::Withdrawn)));
+}
+
+#[test]
+fn given_the_vm_s_name_is_not_known_when_jobs_are_looked_at_then_any_of_the_verb_may_be_its() {
+    let nameless = Item { friendly_name: String::new(), ..item() };
+    let started = |target: &str, id| Job {
+        started: Some(at("2026-06-01T07:51:00Z")),
+        target: Some(target.into()),
+        ..job("x", "UnplannedFailover", Phase::Succeeded, id)
+    };
+    let unnamed = |mut facts: Facts| {
+        facts.vm = Err(Obstacle::new(Reason::Suspended, "suspended"));
+        facts
+    };
+    for (item, id) in [(Some(nameless), Some("somebody")), (None, Some("somebody")), (None, None)] {
+        let azure = Azure {
+            item: item.map(Reading::Known),
+            jobs: Some(Reading::Known(vec![started("db01", id)])),
+            ..nothing(Some(600))
+        };
+        let facts = unnamed(never_again(unknown_outcome()));
+        assert!(!super::super::super::resolve::absent(&facts, &azure), "{azure:?}");
+        let said = message(&decide(&facts, &azure));
+        assert!(said.contains("Job x of this vault, and perhaps of this VM,"), "{said}");
+    }
+    let none = Azure { item: None, ..nothing(Some(600)) };
+    let said = message(&decide(&unnamed(never_again(unknown_outcome())), &none));
+    assert!(said.contains("every job of the verb was looked at"), "{said}");
 }

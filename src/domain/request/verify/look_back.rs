@@ -146,8 +146,7 @@ impl Case<'_> {
 
     fn of_scenario(&self, job: &Job, scenario: &str) -> bool {
         let item = self.azure.item.as_ref().and_then(Reading::known).unwrap_or(&self.vm.item);
-        let target = if item.friendly_name.is_empty() { job.target.as_deref() } else { Some(&*item.friendly_name) };
-        job.may_be(scenario, target.unwrap_or_default())
+        job.may_be(scenario, &item.friendly_name)
     }
 
     fn our_ids(&self) -> Vec<(u32, String)> {
