@@ -8,6 +8,8 @@ pub struct Facts {
     pub asked: [Asked; 2],
     pub r: u8,
     pub object: u8,
+    /// The object's own status shows an end.
+    pub ended: bool,
     pub claim: u8,
     /// 0 none, else one more than the item that the ReplicatedVm stands for.
     pub vm: u8,
@@ -97,6 +99,7 @@ pub fn facts(c: &Config, s: &State, k: u8, r: u8) -> (Facts, u8) {
         asked: c.world.asked,
         r,
         object: s.object[i],
+        ended: c.guards.own_end && s.status[i],
         claim: claim_code,
         vm: s.vm[i],
         life: if listed.told { listed.life } else { 0 },

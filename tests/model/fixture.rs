@@ -151,7 +151,7 @@ pub fn facts(code: &code::Facts, record: &Record) -> Facts {
         valid_until: at(VALID_UNTIL),
         unreported: false,
         says_already_run: false,
-        says_ended: false,
+        says_ended: code.ended,
         requested_by: None,
     });
     let claim = (code.claim > 0).then(|| {

@@ -82,6 +82,7 @@ fn later_removals() -> Vec<Removal> {
         removal("claim", TARGET, ONE, rebind, FAST),
         removal("claim", I1, failing(ONE), rebind, FAST),
         removal("life", TARGET, World { anew: true, ..ONE }, long, FAST),
+        removal("own_end", I15, failing(ONE), Faults { losses: 1, objects: 2, ..CALM }, Times::REAL),
         removal("record_first", I15, World { cancels: true, ..PAIR }, CALM, FAST),
     ]
 }

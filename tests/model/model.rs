@@ -202,6 +202,8 @@ impl Config {
             Show(k, r) => {
                 if let Start::Show(end) = operator::begin(self, s, mind, k, r) {
                     judge::shows(s, r, end);
+                    // Of two clusters each has a status of its own.
+                    s.status[usize::from(r)] = s.object[usize::from(r)] > 0 && !self.world.two_clusters;
                 }
             }
             ReadRecord(k) => s.rep[usize::from(k)] = operator::read_record(self, s, mind, s.rep[usize::from(k)]),
@@ -271,7 +273,7 @@ impl Config {
                 let id = super::mind::empty(super::code::item_of(self, p));
                 s.rec[usize::from(p)] = Rec { id, young: self.times.quarantine, ..Rec::default() };
             }
-            Delete(r) => s.object[usize::from(r)] = 0,
+            Delete(r) => (s.object[usize::from(r)], s.status[usize::from(r)]) = (0, false),
             Create(r, spec) => s.object[usize::from(r)] = spec,
             DeleteVm(r) => s.vm[usize::from(r)] = 0,
             CreateVm(r) => s.vm[usize::from(r)] = 1,
@@ -344,6 +346,7 @@ impl Model for Config {
             left: self.faults,
             accepted: [[0; 2]; 2],
             sent: [[0; 2]; 2],
+            status: [false; 2],
             shown: [0; 2],
             life: [0; 2],
             bad: 0,

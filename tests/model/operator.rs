@@ -37,7 +37,7 @@ pub fn begin(c: &Config, s: &State, mind: &mut Mind, k: u8, r: u8) -> Start {
             let verdict = mind.decide(facts, azure);
             if verdict.effect > 0 {
                 Start::Do(Rep { pc: Pc::Decided, effect: verdict.effect, facts: 0, ..rep }, s.adoption)
-            } else if verdict.shows > 0 && verdict.shows != s.shown[usize::from(r)] {
+            } else if verdict.shows > 0 && (verdict.shows != s.shown[usize::from(r)] || unshown(c, s, r)) {
                 Start::Show(verdict.shows)
             } else {
                 Start::Nothing
@@ -54,6 +54,11 @@ pub fn begin(c: &Config, s: &State, mind: &mut Mind, k: u8, r: u8) -> Start {
         }
         _ => Start::Nothing,
     }
+}
+
+/// Whether an object that was made anew has yet to show its end.
+fn unshown(c: &Config, s: &State, r: u8) -> bool {
+    !c.world.two_clusters && s.object[usize::from(r)] > 0 && !s.status[usize::from(r)]
 }
 
 /// The second half of step 1: the record, with all that was read before it.

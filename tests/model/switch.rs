@@ -43,6 +43,7 @@ guards! {
     superseded: "8: the second step belongs to the request's own failover",
     claim: "claim: the target is judged by it, not by the ReplicatedVm",
     life: "claim: another life cycle under the same name is another target",
+    own_end: "record: an end that is forgotten stays where the object itself shows it",
     record_first: "record: an end is in the record before a status shows it",
 }
 

@@ -160,6 +160,8 @@ pub struct Item {
 pub struct State {
     /// The request's object: 0 none, 1 as first applied, 2 of the same name with another spec.
     pub object: [u8; 2],
+    /// Whether its own status shows an end.
+    pub status: [bool; 2],
     /// The ReplicatedVm: 0 none, else one more than its item.
     pub vm: [u8; 2],
     pub vault: [bool; 2],
