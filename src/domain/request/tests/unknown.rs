@@ -184,6 +184,8 @@ fn given_anything_speaks_against_it_when_absence_is_judged_then_nothing_is_sent_
         assert!(!super::super::super::resolve::absent(&unresolved(None), &azure), "{azure:?}");
         assert_eq!(effect(&decide(&unresolved(None), &azure)), "none", "{azure:?}");
     }
+    let anothers = Job { started: Some(at("2026-06-01T07:49:30Z")), ..started("UnplannedFailover", Some("somebody")) };
+    assert!(super::super::super::resolve::absent(&unresolved(None), &with(anothers)), "another one's, before the call");
     for adoption in [Adoption::Contradicted, Adoption::Unknown] {
         let facts = Facts { adoption, ..unresolved(None) };
         let decision = decide(&facts, &nothing(Some(600)));
