@@ -1,9 +1,13 @@
 //! A copy of one part of the product with its tests, which builds by itself: quicker than the whole, and never in the way of
 //! the product's own build.
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use crate::guard::{Guard, root};
 
@@ -43,6 +47,12 @@ impl Part {
     }
 }
 
+/// What cargo says of a test that takes long.
+const LONG: &str = " has been running for over 60 seconds";
+
+/// How much longer such a test is waited for. Without a guard one may wait for ever.
+const LONGER: Duration = Duration::from_secs(60);
+
 /// The copy.
 pub struct Tree {
     part: Part,
@@ -69,18 +79,20 @@ impl Tree {
         Self { part, folder }
     }
 
-    /// The tests that fail, without their modules.
+    /// The tests that fail or do not end, without their modules.
     ///
     /// # Errors
     /// When it does not build.
     pub fn failing(&self) -> Result<BTreeSet<String>, String> {
-        let output = self.cargo();
-        let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        if !said.contains("test result: ") {
+        let (said, errors) = self.cargo();
+        if !said.lines().any(|line| line.starts_with("running ")) {
             let reasons = errors.lines().filter(|line| line.starts_with("error")).take(5);
             return Err(reasons.collect::<Vec<_>>().join("; "));
         }
-        let failed = said.lines().filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"));
+        let told =
+            |how: &'static str| said.lines().filter_map(move |line| line.strip_prefix("test ")?.strip_suffix(how));
+        let well: BTreeSet<&str> = told(" ... ok").collect();
+        let failed = told(" ... FAILED").chain(told(LONG).filter(|test| !well.contains(test)));
         let name = |test: &str| test.rsplit("::").next().unwrap_or(test).to_owned();
         Ok(failed.map(name).collect())
     }
@@ -97,7 +109,8 @@ impl Tree {
         failing
     }
 
-    fn cargo(&self) -> Output {
+    /// What cargo says of the tests, and of the build.
+    fn cargo(&self) -> (String, String) {
         let target = match self.part {
             Part::Domain => self.folder.join("target"),
             Part::Client => root().join("target"),
@@ -107,7 +120,28 @@ impl Tree {
         cargo.env("CARGO_TARGET_DIR", target).env("CARGO_INCREMENTAL", "1");
         // A seed that failed without a guard would be tried first with it.
         cargo.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true");
-        cargo.output().unwrap()
+        let paths = ["said", "errors"].map(|name| self.folder.join(name));
+        let [said, errors] = paths.each_ref().map(|path| File::create(path).unwrap());
+        let mut child = cargo.stdout(said).stderr(errors).process_group(0).spawn().unwrap();
+        self.await_end(&mut child, &paths[0]);
+        let [said, errors] = paths.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned());
+        (said, errors)
+    }
+
+    /// Waits until the tests have ended, or until one of them has not for too long, and ends them then.
+    fn await_end(&self, child: &mut Child, said: &Path) {
+        let mut since = None;
+        while child.try_wait().unwrap().is_none() {
+            if since.is_none() && std::fs::read_to_string(said).is_ok_and(|said| said.contains(LONG)) {
+                since = Some(Instant::now());
+            }
+            if since.is_some_and(|since: Instant| since.elapsed() > LONGER) {
+                kill_process_group(Pid::from_child(child), Signal::KILL).unwrap();
+                child.wait().unwrap();
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 }
 
