@@ -64,7 +64,7 @@ async fn install_without_helm(plane: &ControlPlane, sim: &Simulator) {
     let [command] = named[..] else { panic!("not all of {named:?} are run by this test") };
     kubectl(plane, command).await;
     drop(operator(plane, sim).await);
-    let away = command.replace("apply --server-side", "delete --timeout=120s");
+    let away = command.replace("apply --server-side", "delete --timeout=300s");
     assert_ne!(away, command, "{command} is not undone");
     kubectl(plane, &away).await;
 }
