@@ -98,6 +98,22 @@ async fn what_is_rendered_is_taken_strictly_by_the_api_server() {
 }
 
 #[tokio::test]
+async fn the_network_lets_out_to_the_ports_that_are_named_and_no_others() {
+    let helm = Helm::offline().await;
+    let own = "azure.armEndpoint=https://arm.example.com:8443/,azure.authorityHost=https://login.example.com";
+    for (set, ports) in [
+        ("replicas=2", vec!["443"]),
+        ("networkPolicy.egressPorts={3128}", vec!["3128"]),
+        (&*format!("{own},networkPolicy.egressPorts=null"), vec!["8443", "443"]),
+    ] {
+        let rendered = objects(&helm.template(&["--set", set]).await);
+        let rules = find(&rendered, "NetworkPolicy", "asr-operator")["spec"]["egress"].clone();
+        let azure = rules[2]["ports"].as_array().unwrap().iter().map(|rule| rule["port"].to_string());
+        assert_eq!(azure.collect::<Vec<_>>(), ports, "{set}: {rules:#}");
+    }
+}
+
+#[tokio::test]
 async fn with_a_list_of_namespaces_no_right_reaches_beyond_them() {
     let helm = Helm::offline().await;
     let rendered = objects(&helm.template(&["--set", "namespaces={demo,other}"]).await);

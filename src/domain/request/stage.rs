@@ -137,7 +137,7 @@ fn deleted_after_call(record: &Record) -> Stage {
     if !record.finished.is_empty() {
         return let_go(record);
     }
-    let text = "The request's object was deleted after its call had come to nothing; it is not made again.";
+    let text = "The request's object was deleted after its call had come to nothing; the call is not made again. If it is still wanted, create a new request with a new name.";
     Stage::Conclude(End::Failed, Obstacle::new(Reason::Withdrawn, text))
 }
 
