@@ -46,6 +46,8 @@ where
             Some(Ok(Event::Apply(object) | Event::InitApply(object))) if object.labels().contains_key(LAST) => {
                 return None;
             }
+            // A busy API server may end a watch as too old: the stream lists anew by itself, as the operator's does.
+            Some(Err(watcher::Error::WatchError(status))) if status.code == 410 => {}
             Some(Ok(_)) => {}
             Some(Err(error)) => return Some(format!("its watch stopped: {error}")),
             None => return Some("its watch ended".to_owned()),
