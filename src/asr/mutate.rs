@@ -175,6 +175,8 @@ pub enum Sent {
     Unknown {
         /// Why, fit to be shown.
         why: String,
+        /// Whether Azure said that something was in the way (409).
+        conflict: bool,
     },
 }
 

@@ -31,7 +31,7 @@ impl AsrClient {
                 let response = self.shown(mutation, response, deadline).await;
                 classify(response, deadline, self.limits().body_bytes).await
             }
-            Err(Lost { why, may_have_left: true }) => Sent::Unknown { why },
+            Err(Lost { why, may_have_left: true }) => Sent::Unknown { why, conflict: false },
             Err(Lost { why, may_have_left: false }) => Sent::NotSent { why },
         }
     }
@@ -93,14 +93,16 @@ async fn classify(response: Response, deadline: Instant, most: usize) -> Sent {
     match status {
         200 | 202 => match headers::job_id(response.headers()) {
             Some(job) => Sent::Accepted { job, date },
-            None => Sent::Unknown { why: format!("Azure answered {status} and named no job") },
+            None => Sent::Unknown { why: format!("Azure answered {status} and named no job"), conflict: false },
         },
         401 => Sent::Unauthorized,
         429 => Sent::Throttled { retry_after: headers::retry_after(response.headers()) },
         _ => match (status, said(response, deadline, most).await) {
             (400 | 403 | 404 | 412, Ok(error)) => Sent::Refused { status, error, date },
-            (_, Ok(error)) => Sent::Unknown { why: format!("Azure answered {status}: {error}") },
-            (_, Err(why)) => Sent::Unknown { why: format!("status {status}, {why}") },
+            (_, Ok(error)) => {
+                Sent::Unknown { why: format!("Azure answered {status}: {error}"), conflict: status == 409 }
+            }
+            (_, Err(why)) => Sent::Unknown { why: format!("status {status}, {why}"), conflict: status == 409 },
         },
     }
 }

@@ -256,7 +256,11 @@ async fn vm(ctx: &Context, namespace: &str, name: Option<&str>) -> Result<Target
 /// The view through which Azure is read: the VM's own for what may be sent; for closing what is open that one too, or
 /// any of the vault in this namespace.
 fn handle(ctx: &Context, facts: &Facts, vm: Option<&NamedVm>) -> Option<Arc<VaultHandle>> {
-    if let Stage::Verify(_) | Stage::Claim(_) = stage(facts) {
+    let of_the_vm = match stage(facts) {
+        Stage::Verify(_) => facts.vm.is_ok(),
+        stage => matches!(stage, Stage::Claim(_)),
+    };
+    if of_the_vm {
         let vault = vm?.vault.clone()?;
         let handle = ctx.vaults.get(&(facts.key.namespace.clone(), vault))?;
         // The RecoveryVault may have been made anew, for another vault, since the VM was resolved by it.

@@ -66,10 +66,11 @@ pub(super) async fn send(
     let sent = call_once(caller, &mutation, &id, &window).await;
     caller.noted(&sent);
     let call_us = u64::try_from(ctx.machine.since(calling).as_micros()).unwrap_or(u64::MAX);
+    let conflict = matches!(sent, Sent::Unknown { conflict: true, .. });
     let outcome = outcome(sent, ctx.machine.since(began));
     ctx.metrics.call(step.as_str(), label(&outcome));
     tracing::info!(step = step.as_str(), item = %item.name, client_request_id = %id, outcome = ?outcome, call_us, "called Azure");
-    write_outcome(ctx, open, outcome).await;
+    write_outcome(ctx, open, outcome, conflict).await;
     Ok(())
 }
 
@@ -146,7 +147,7 @@ fn outcome(sent: Sent, since_began: Duration) -> Outcome {
             Outcome::Throttled { retry_after: wait.saturating_add(1) }
         }
         Sent::Unauthorized => Outcome::NotSent { detail: "Azure refused the token (401)".into() },
-        Sent::Unknown { why } => Outcome::Unknown { detail: why },
+        Sent::Unknown { why, .. } => Outcome::Unknown { detail: why },
     }
 }
 
@@ -161,11 +162,13 @@ const fn label(outcome: &Outcome) -> CallOutcome {
     }
 }
 
-/// Writes the outcome while the record still holds this very intent; otherwise drops it.
-async fn write_outcome(ctx: &Context, mut open: Held, outcome: Outcome) {
+/// Writes the outcome while the record still holds this very intent; otherwise drops it. After a 409 no second attempt follows.
+async fn write_outcome(ctx: &Context, mut open: Held, outcome: Outcome, conflict: bool) {
     let mine = open.record.clone();
     for attempt in 0..5_u32 {
-        match ctx.records.replace(&open, &open.record.with_outcome(outcome.clone())).await {
+        let closed = open.record.with_outcome(outcome.clone());
+        let closed = if conflict { closed.without_further_attempt() } else { closed };
+        match ctx.records.replace(&open, &closed).await {
             Ok(_) => return,
             Err(error) => tracing::warn!(%error, attempt, "the outcome of a call was not written"),
         }

@@ -77,9 +77,16 @@ pub fn otherwise<'a>(decisions: &'a [PersonDecision], intent: &Intent, job: &Job
     decisions.iter().filter(|d| d.is_about(intent)).filter(other).min_by_key(|d| (d.at, d.name.clone()))
 }
 
-/// The end of a request that a person took back.
-pub fn cancelled(decision: &PersonDecision) -> (End, Obstacle) {
-    let text = format!("The request was taken back before its call; nothing was sent. {}", decision.told());
+/// The end of a request that a person took back; `intent` is that of its call, where one was prepared.
+pub fn cancelled(decision: &PersonDecision, intent: Option<&Intent>) -> (End, Obstacle) {
+    let what = match intent.filter(|intent| intent.was_made()) {
+        Some(intent) => format!(
+            "The request was taken back after a call (client request id {}) of which nothing came; nothing more is sent.",
+            intent.client_request_id
+        ),
+        None => "The request was taken back before its call; nothing was sent.".to_owned(),
+    };
+    let text = format!("{what} {}", decision.told());
     (End::Cancelled, Obstacle::new(Reason::Cancelled, text))
 }
 
@@ -109,7 +116,7 @@ fn effect(decision: &PersonDecision, key: &RequestKey, record: Option<&Record>) 
 fn cancel_effect(key: &RequestKey, record: &Record) -> (Standing, Reason, String) {
     if let Some(result) = record.consumed(key).and_then(|c| c.result.as_ref()) {
         return match result.end {
-            End::Cancelled => (Standing::Ready, Reason::Cancelled, format!("{key} was taken back; nothing was sent.")),
+            End::Cancelled => (Standing::Ready, Reason::Cancelled, format!("{key} was taken back: {}", result.message)),
             end => {
                 let text = format!("{key} had ended {} before this was said; it stays as it ended.", end.as_str());
                 (Standing::Stalled, Reason::TooLate, text)
@@ -137,7 +144,7 @@ fn release_effect(id: &str, said: Option<&JobId>, key: &RequestKey, record: &Rec
     let own = record.held_by(key);
     let open = record.intent.as_ref().filter(|i| own && same(&i.client_request_id, id));
     match open.map(|i| (i, &i.outcome)) {
-        Some((intent, None | Some(Outcome::Unknown { .. } | Outcome::Absent { .. }))) => {
+        Some((intent, _)) if intent.may_be_decided() => {
             let noun = verb::row(intent.step).noun;
             (
                 Standing::Reconciling,
@@ -194,6 +201,7 @@ mod tests {
             body_hash: String::new(),
             point: None,
             t0: None,
+            last: false,
             outcome,
         };
         Record::empty("v", "i").open(&owner(), intent, Timestamp::MIN).unwrap()

@@ -122,6 +122,11 @@ impl Job {
         fits(&self.scenario, scenario) && (target.is_empty() || fits(&self.target, target))
     }
 
+    /// Whether nothing more will happen: it has an end, be it one in a word that nobody knows.
+    pub const fn is_over(&self) -> bool {
+        self.phase.is_terminal() || self.ended.is_some()
+    }
+
     /// Whether it waits for a person, in Azure's own word.
     pub fn is_suspended(&self) -> bool {
         self.state_text.split('/').any(|word| word.eq_ignore_ascii_case("Suspended"))

@@ -82,8 +82,27 @@ pub struct Intent {
     pub point: Option<PointRef>,
     /// Azure's time when the intent was written.
     pub t0: Option<Timestamp>,
+    /// Whether no further attempt follows: Azure answered that something was in the way (409), or a person was told that the
+    /// call is not made again.
+    pub last: bool,
     /// What came of it; `None` while unknown even to the writer.
     pub outcome: Option<Outcome>,
+}
+
+impl Intent {
+    /// Whether a call of this step was certainly sent, were it one that came to nothing: its request is used up.
+    pub fn was_made(&self) -> bool {
+        self.attempt > 1 || matches!(self.outcome, Some(Outcome::Absent { .. }))
+    }
+
+    /// Whether a person may say what became of the call.
+    pub fn may_be_decided(&self) -> bool {
+        match self.outcome {
+            None | Some(Outcome::Unknown { .. } | Outcome::Absent { .. }) => true,
+            Some(Outcome::NotSent { .. } | Outcome::Throttled { .. }) => self.was_made(),
+            Some(Outcome::Accepted { .. } | Outcome::Refused { .. }) => false,
+        }
+    }
 }
 
 /// What became of the source VM's shutdown.
@@ -302,6 +321,13 @@ impl Record {
         {
             intent.outcome = Some(outcome);
         }
+        next
+    }
+
+    /// The record whose open intent is not followed by another attempt.
+    pub fn without_further_attempt(&self) -> Record {
+        let mut next = self.clone();
+        next.intent.iter_mut().for_each(|intent| intent.last = true);
         next
     }
 

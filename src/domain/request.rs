@@ -8,7 +8,7 @@ use super::ids::{ItemKey, RequestKey};
 use super::item::Obstacle;
 use super::job::Job;
 use super::observed::{Azure, Claim, Facts};
-use super::record::{End, Finished, PROTOCOL, Record, RunResult};
+use super::record::{End, Finished, Intent, PROTOCOL, Record, RunResult};
 use super::verb::Call;
 use super::view::RequestView;
 use super::{Reason, resolve};
@@ -24,6 +24,7 @@ mod whose;
 pub use shown::Run;
 pub use stage::{Stage, first_step, stage};
 pub use verify::look_back_since;
+pub(super) use verify::too_late;
 pub(super) use whose::own_item;
 pub use whose::{is_anothers, is_suspect};
 
@@ -102,11 +103,22 @@ fn decide_stage(facts: &Facts, stage: Stage, azure: &Azure) -> Decision {
             if let Some(decision) = verify::after_throttled(facts, azure) {
                 return decision;
             }
-            let gone = Obstacle::new(Reason::Withdrawn, "The request's object is gone; nothing was sent.");
-            let effect = facts.record.as_ref().map_or(Effect::None, |r| Effect::Write(r.withdraw(&facts.key)));
-            Decision { effect, ..wait(facts, &gone, Next::OnChange) }
+            withdraw(facts, azure)
         }
     }
+}
+
+/// Lets go of the item whose request's object is gone. A call that came to nothing was made all the same, and its request is used
+/// up: under its name there is no further one.
+fn withdraw(facts: &Facts, azure: &Azure) -> Decision {
+    let intent = facts.record.as_ref().and_then(|record| record.intent.as_ref());
+    if intent.is_some_and(Intent::was_made) {
+        let text = "The request's object was deleted after its call had come to nothing; the call is not made again. If it is still wanted, create a new request with a new name.";
+        return conclude(facts, azure, End::Failed, Obstacle::new(Reason::Withdrawn, text), None);
+    }
+    let gone = Obstacle::new(Reason::Withdrawn, "The request's object is gone; nothing was sent.");
+    let effect = facts.record.as_ref().map_or(Effect::None, |r| Effect::Write(r.withdraw(&facts.key)));
+    Decision { effect, ..wait(facts, &gone, Next::OnChange) }
 }
 
 /// What is shown in place of a call whose grounds took so long to read that they are too old to make it on.

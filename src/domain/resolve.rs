@@ -11,9 +11,9 @@ use super::item::{Item, Obstacle};
 use super::job::{Job, JobId};
 use super::observed::{Adoption, Azure, Facts, Reading};
 use super::record::{End, Intent, Outcome, Record};
-use super::request::{Decision, Effect, Next, own_item};
+use super::request::{Decision, Effect, Next, own_item, too_late};
 use super::verb;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 /// From the intent's write until a call that was made must be visible: 10 s to send, 20 to deliver, 60 of ARM, 90 of margin.
@@ -34,7 +34,7 @@ pub fn decide(facts: &Facts, azure: &Azure) -> Decision {
         Some(job) => adopt(facts, record, job),
         None => match release(&facts.decisions, intent) {
             Some(decision) => decided(facts, azure, record, intent, decision),
-            None => unknown(facts, azure, intent, jobs.map(Vec::as_slice)),
+            None => unknown(facts, azure, record, intent),
         },
     }
 }
@@ -51,7 +51,7 @@ pub(super) fn decided(
     let Word::Happened { job, .. } = &decision.word else {
         let open = matches!(intent.outcome, None | Some(Outcome::Unknown { .. }));
         if open && azure.since_intent < ABSENT_AFTER {
-            return unknown(facts, azure, intent, azure.jobs.as_ref().and_then(Reading::known).map(Vec::as_slice));
+            return unknown(facts, azure, record, intent);
         }
         let text = format!(
             "By a person's word Azure did not execute the {noun} (client request id {}); nothing is sent again. {} If it is still wanted, create a new request.",
@@ -122,7 +122,14 @@ pub fn absent(facts: &Facts, azure: &Azure) -> bool {
     };
     let over = |id: &JobId| jobs.iter().any(|j| j.id == *id && j.phase.is_terminal());
     let idle = item.scenario.as_ref().is_none_or(|s| s.job.as_ref().is_some_and(over));
-    let same_life = item.last_failover.is_none_or(|last| last < t0);
+    azure.since_intent >= ABSENT_AFTER
+        && idle
+        && item.allows(verb::row(intent.step).operation)
+        && !went_on(record, t0, item, jobs)
+}
+
+/// Whether something was done to the VM since the call, by whomever: it failed over, or a job of a verb began.
+fn went_on(record: &Record, t0: Timestamp, item: &Item, jobs: &[Job]) -> bool {
     let began = |job: &Job| {
         // By Azure's own times a job may seem to have begun before its call; one that does not say whose it is may be this one's.
         let silent = job.client_request_id.is_none() && !record.knows(&job.id);
@@ -130,38 +137,40 @@ pub fn absent(facts: &Facts, azure: &Azure) -> bool {
         let since = job.started.is_none_or(|started| t0.duration_since(started) <= before);
         since && Step::ALL.into_iter().any(|step| job.may_be(verb::row(step).scenario, &item.friendly_name))
     };
-    azure.since_intent >= ABSENT_AFTER
-        && idle
-        && same_life
-        && item.allows(verb::row(intent.step).operation)
-        && !jobs.iter().any(began)
+    item.last_failover.is_some_and(|last| last >= t0) || jobs.iter().any(began)
 }
 
-/// A job whose detail cannot be read this long after the call will not tell whose it is.
+/// A job whose detail cannot be read this long after the call will not tell whose it is, and what could not be shown by then
+/// is not waited for any longer.
 const TOLD_BY_THEN: Duration = Duration::from_secs(900);
 
 /// The time between two looks that must agree: with the first one's age it exceeds the lag of Azure's job list.
 const TWO_LOOKS: Duration = Duration::from_secs(30);
 
-fn unknown(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) -> Decision {
-    let noun = verb::row(intent.step).noun;
-    let id = &intent.client_request_id;
-    let (seen, settled) = seen(facts, azure, intent, jobs);
-    let again = if absent(facts, azure) { why_not_again(facts, intent) } else { Some("") };
-    if again.is_none() && azure.absent_for.is_some_and(|since| since >= TWO_LOOKS) {
+fn unknown(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent) -> Decision {
+    let (noun, id) = (verb::row(intent.step).noun, &intent.client_request_id);
+    let (seen, settled) = seen(facts, azure, record, intent);
+    let never = why_not_again(facts, azure, record, intent);
+    if never.is_none() && absent(facts, azure) && azure.absent_for.is_some_and(|since| since >= TWO_LOOKS) {
         return proven(facts, intent);
     }
-    if azure.since_intent < ABSENT_AFTER || !settled || again.is_none() {
-        let text = format!("Whether Azure executed the {noun} (client request id {id}) is being found out. {seen}");
-        return super::request::show(
-            facts,
-            Standing::Reconciling,
-            &Obstacle::new(Reason::Resolving, text),
-            None,
-            Next::After(AGAIN),
-        );
+    let open = azure.since_intent < ABSENT_AFTER || !settled;
+    let Some(why) = never.filter(|_| !open) else {
+        let more = if open {
+            ""
+        } else {
+            " It is sent once more only if it can be shown within a quarter of an hour that nothing came of it."
+        };
+        let text =
+            format!("Whether Azure executed the {noun} (client request id {id}) is being found out. {seen}{more}");
+        return resolving(facts, text, Next::After(AGAIN));
+    };
+    // What people are told holds: before it is said, the record makes sure of it.
+    if !intent.last {
+        let text = format!("Whether Azure executed the {noun} (client request id {id}) cannot be known. {seen}{why}");
+        let effect = Effect::Write(record.without_further_attempt());
+        return Decision { effect, ..resolving(facts, text, Next::Now) };
     }
-    let why = again.unwrap_or_default();
     let text = format!(
         "Whether Azure executed the {noun} (client request id {id}) cannot be known, and it is not sent again. {seen}{why} Look at the VM and at the vault's jobs in the portal, then say in a RequestDecision what became of it; if a job of this request appears, it is followed. The VM stays locked for other requests until then."
     );
@@ -174,19 +183,40 @@ fn unknown(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) 
     )
 }
 
-/// Why a call of which nothing came is not made once more, in words; `None` where it may be.
-fn why_not_again(facts: &Facts, intent: &Intent) -> Option<&'static str> {
-    match facts.adoption {
-        _ if intent.attempt >= MAX_ATTEMPTS => Some(" It was sent twice already."),
-        _ if !facts.limits.retry_unknown => Some(" Sending again is switched off (--retry-unknown=false)."),
+fn resolving(facts: &Facts, text: String, next: Next) -> Decision {
+    super::request::show(facts, Standing::Reconciling, &Obstacle::new(Reason::Resolving, text), None, next)
+}
+
+/// Why the call is not made once more, whatever is seen later, in words; `None` where it may be, once nothing came of it for
+/// certain.
+fn why_not_again(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent) -> Option<String> {
+    let why = match facts.adoption {
+        _ if intent.attempt >= MAX_ATTEMPTS => " It was sent twice already.",
+        _ if !facts.limits.retry_unknown => " Sending again is switched off (--retry-unknown=false).",
         Adoption::Contradicted => {
-            Some(" A job of this vault did not carry the id of its call, so that no job proves nothing.")
+            " A job of this vault did not carry the id of its call, so that no job proves nothing."
         }
-        Adoption::Unknown => Some(
-            " No job of this vault has shown yet that jobs carry the id of their call, so that no job proves nothing.",
-        ),
-        Adoption::Confirmed => None,
+        Adoption::Unknown => {
+            " No job of this vault has shown yet that jobs carry the id of their call, so that no job proves nothing."
+        }
+        Adoption::Confirmed if intent.last => {
+            " After a 409, and once a call was said to be unknown, it is not made again."
+        }
+        Adoption::Confirmed => return passed(facts, azure, record, intent),
+    };
+    Some(why.to_owned())
+}
+
+/// What was done to the VM, or the time that went by, since a call that could have been made once more.
+fn passed(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent) -> Option<String> {
+    let late = facts.request.as_ref().zip(azure.now).and_then(|(request, now)| too_late(request, intent, now));
+    if late.is_some() {
+        return Some(" validUntil has passed.".to_owned());
     }
+    let read = azure.item.as_ref().and_then(Reading::known).zip(azure.jobs.as_ref().and_then(Reading::known));
+    let acted = read.zip(intent.t0).is_some_and(|((item, jobs), t0)| went_on(record, t0, item, jobs));
+    let long = azure.since_intent >= TOLD_BY_THEN && !absent(facts, azure);
+    (acted || long).then(String::new)
 }
 
 /// Nothing came of the call, for certain: the record says so, and the next pass makes the second and last attempt.
@@ -205,13 +235,21 @@ fn proven(facts: &Facts, intent: &Intent) -> Decision {
 }
 
 /// What the jobs say, and whether they say all they ever will: a list was read, and every job that may be ours in detail.
-fn seen(facts: &Facts, azure: &Azure, intent: &Intent, jobs: Option<&[Job]>) -> (String, bool) {
+fn seen(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent) -> (String, bool) {
     let detail = match &intent.outcome {
         Some(Outcome::Unknown { detail }) => format!("What was seen of the call: {detail}. "),
         _ => String::new(),
     };
-    let Some(jobs) = jobs else {
-        return (format!("{detail}Azure's jobs cannot be read at the moment."), false);
+    let jobs = match &azure.jobs {
+        Some(Reading::Known(jobs)) => jobs,
+        Some(Reading::Unreadable(u)) => {
+            return (format!("{detail}Azure's jobs cannot be read at the moment: {}", u.obstacle.message), false);
+        }
+        Some(Reading::Absent) => return (format!("{detail}Azure's jobs cannot be read at the moment."), false),
+        None => {
+            let text = "No RecoveryVault of this namespace reads the vault";
+            return (format!("{detail}{text} {}: create it again.", record.vault_id), false);
+        }
     };
     let items = [azure.item.as_ref().and_then(Reading::known), facts.vm.as_ref().ok().map(|vm| &vm.item)];
     let mut names = items.into_iter().flatten().map(|item| item.friendly_name.as_str());

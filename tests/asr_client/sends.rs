@@ -30,7 +30,7 @@ async fn told(status: u16, headers: &[(&str, &str)], body: &str) -> Sent {
 
 fn unknown(sent: Sent) -> String {
     match sent {
-        Sent::Unknown { why } => why,
+        Sent::Unknown { why, .. } => why,
         other => panic!("expected unknown, was {other:?}"),
     }
 }
@@ -150,12 +150,16 @@ async fn throttling_carries_its_wait() {
 #[tokio::test]
 async fn what_is_neither_yes_nor_no_is_unknown() {
     let conflict = r#"{"error":{"code":"AnotherOperationInProgress","message":"wait"}}"#;
-    let why = unknown(told(409, &[], conflict).await);
+    let answered = told(409, &[], conflict).await;
+    assert!(matches!(answered, Sent::Unknown { conflict: true, .. }), "no second attempt follows a 409: {answered:?}");
+    let why = unknown(answered);
     assert!(why.contains("409") && why.contains("AnotherOperationInProgress"), "{why}");
     for status in [201, 204, 302, 307, 408, 418, 500, 502, 503, 504] {
         // An error that can be read makes no refusal of it.
         for body in ["", conflict] {
-            let why = unknown(told(status, &borrowed(&accepted_headers()), body).await);
+            let answered = told(status, &borrowed(&accepted_headers()), body).await;
+            assert!(matches!(answered, Sent::Unknown { conflict: false, .. }), "{status} {body}: {answered:?}");
+            let why = unknown(answered);
             assert!(why.contains(&status.to_string()), "{status} {body}: {why}");
         }
     }

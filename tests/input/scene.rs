@@ -179,6 +179,7 @@ pub fn succeeds(item: &Item, job: &Reading<Job>) -> bool {
         body_hash: String::new(),
         point: None,
         t0: Some(now() - SignedDuration::from_hours(1)),
+        last: false,
         outcome: id.map(|job| Outcome::Accepted { job }),
     };
     let owner = facts.request.as_ref().map(|request| request.owner.clone());

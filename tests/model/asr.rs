@@ -72,7 +72,7 @@ fn succeeds(s: &mut State, n: u8) {
 fn tick(c: &Config, s: &mut State) {
     let t = &c.times;
     for rec in &mut s.rec {
-        rec.age = (rec.age + 1).min(t.wait);
+        rec.age = (rec.age + 1).min(t.wait + 1);
         rec.young = rec.young.saturating_sub(1);
     }
     for rep in &mut s.rep {

@@ -48,6 +48,8 @@ pub struct Azure {
     pub named: u8,
     /// The intent is known for the wait.
     pub waited: bool,
+    /// It is known for so long that what could not be shown by now is not waited for any more.
+    pub long: bool,
     /// The first look that showed nothing is as long ago as it must be.
     pub looked: bool,
     pub expired: bool,

@@ -335,7 +335,11 @@ pub fn azure(facts: &code::Facts, code: &code::Azure) -> Azure {
         named,
         jobs: Some(Reading::Known(jobs)),
         around: Some(around()),
-        since_intent: if code.waited { Duration::from_secs(180) } else { Duration::ZERO },
+        since_intent: match (code.long, code.waited) {
+            (true, _) => Duration::from_secs(900),
+            (false, true) => Duration::from_secs(180),
+            (false, false) => Duration::ZERO,
+        },
         writes_wait: Duration::ZERO,
         no_token: None,
         absent_for: code.looked.then(|| Duration::from_secs(30)),

@@ -140,6 +140,7 @@ pub fn resolving(c: &Config, s: &State, mind: &Mind, rep: Rep) -> code::Azure {
         jobs,
         read: true,
         named: word.saturating_sub(1),
+        long: rec.age > c.times.wait,
         waited: rec.age >= c.times.wait || !c.guards.wait || (word == 1 && !c.guards.release_waits),
         looked: false,
         expired: false,
@@ -336,7 +337,7 @@ pub fn rests(c: &Config, s: &State, mind: &mut Mind, k: u8, r: u8) -> bool {
         }
         Need::Resolve if !s.vault[0] && !s.vault[1] => return true,
         Need::Resolve => {
-            let azure = code::Azure { waited: true, ..resolving(c, s, mind, rep) };
+            let azure = code::Azure { waited: true, long: true, ..resolving(c, s, mind, rep) };
             let first = mind.decide(facts, azure);
             if first.absent { mind.decide(facts, code::Azure { looked: true, ..azure }) } else { first }
         }

@@ -25,7 +25,7 @@ pub enum Asked {
 pub struct Rec {
     /// 0: there is none.
     pub id: u16,
-    /// Ticks since the open intent was written; counted up to the wait.
+    /// Ticks since the open intent was written; counted up to one after the wait, which is so long that nothing more is waited for.
     pub age: u8,
     /// How many jobs existed at the intent's t0.
     pub t0: u8,

@@ -154,6 +154,7 @@ fn intent_from(intent: &api::Intent) -> Result<Intent, String> {
         body_hash: intent.body_hash.clone().unwrap_or_default(),
         point: intent.recovery_point.as_ref().map(frozen_from),
         t0: known_time(&intent.t0),
+        last: intent.last_attempt,
         outcome,
     })
 }
@@ -180,6 +181,7 @@ fn intent_object(intent: &Intent) -> api::Intent {
         body_hash: Some(intent.body_hash.clone()).filter(|hash| !hash.is_empty()),
         recovery_point: intent.point.as_ref().map(frozen_object),
         t0: time_text(intent.t0),
+        last_attempt: intent.last,
         outcome,
         job_id,
         detail: detail.map(|d| cut(d, 1024)),

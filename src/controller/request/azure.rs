@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// Reads from Azure what the stage needs, and nothing else.
 pub(super) async fn observe(ctx: &Context, facts: &Facts, handle: Option<&VaultHandle>) -> Azure {
-    let Some(handle) = handle else { return Azure::default() };
+    let Some(handle) = handle else { return unseen(ctx, facts) };
     let mut azure = match stage(facts) {
         Stage::Verify(step) => verify(handle, facts, step).await,
         Stage::Follow(job) => follow(ctx, handle, facts, &job).await,
@@ -41,6 +41,12 @@ pub(super) async fn observe(ctx: &Context, facts: &Facts, handle: Option<&VaultH
     };
     azure.now = handle.time.now();
     azure
+}
+
+/// Nothing of Azure, and how long ago the open call was.
+fn unseen(ctx: &Context, facts: &Facts) -> Azure {
+    let intent = facts.record.as_ref().and_then(|record| record.intent.as_ref());
+    Azure { since_intent: intent.map(|i| ctx.intents.age(&i.nonce)).unwrap_or_default(), ..Azure::default() }
 }
 
 async fn verify(handle: &VaultHandle, facts: &Facts, step: Step) -> Azure {
@@ -231,12 +237,14 @@ const CAUSE_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 /// A job of one item has one job below it.
 const MAX_CHILDREN: usize = 4;
 
-/// Notes whether the job carries the id of the call that made it: what a second attempt will have to rest on.
+/// Notes whether the job carries the id of the call that made it, and would have been found by its words: what a second
+/// attempt will have to rest on.
 fn saw_adoption(handle: &VaultHandle, facts: &Facts, job: &Reading<Job>) {
     let intent = facts.record.as_ref().and_then(|r| r.intent.as_ref());
     if let (Some(intent), Some(job)) = (intent, job.known().filter(|j| j.detailed)) {
         let carried = job.client_request_id.as_ref().is_some_and(|id| same(id, &intent.client_request_id));
-        handle.saw_adoption(intent.step, carried);
+        let vm = facts.vm.as_ref().map_or("", |vm| vm.item.friendly_name.as_str());
+        handle.saw_adoption(intent.step, carried && job.may_be(verb::row(intent.step).scenario, vm));
     }
 }
 

@@ -18,6 +18,7 @@ fn intent() -> Intent {
         body_hash: "b".into(),
         point: None,
         t0: None,
+        last: false,
         outcome: None,
     }
 }

@@ -88,10 +88,14 @@ fn held_stage(facts: &Facts, record: &Record, request: Option<&Request>) -> Stag
         None | Some(Outcome::Unknown { .. }) => Stage::Resolve,
         Some(Outcome::Accepted { job }) => Stage::Follow(job.clone()),
         Some(Outcome::Refused { detail }) => refused(record, intent, detail),
-        Some(Outcome::Absent { .. }) if decision::release(&facts.decisions, intent).is_some() => Stage::Resolve,
+        Some(Outcome::NotSent { .. } | Outcome::Throttled { .. } | Outcome::Absent { .. })
+            if intent.may_be_decided() && decision::release(&facts.decisions, intent).is_some() =>
+        {
+            Stage::Resolve
+        }
         Some(Outcome::NotSent { .. } | Outcome::Throttled { .. } | Outcome::Absent { .. }) => {
             if let Some(decision) = decision::cancel(&facts.decisions).filter(|_| decision::never_left(record)) {
-                let (end, obstacle) = decision::cancelled(decision);
+                let (end, obstacle) = decision::cancelled(decision, Some(intent));
                 return match (&intent.outcome, request) {
                     (Some(Outcome::Throttled { .. }), None) => let_go(record),
                     (Some(Outcome::Throttled { .. }), Some(_)) => {
@@ -100,10 +104,9 @@ fn held_stage(facts: &Facts, record: &Record, request: Option<&Request>) -> Stag
                     _ => Stage::Conclude(end, obstacle),
                 };
             }
-            match (request, &intent.outcome) {
-                (Some(_), _) => verify(intent.step),
-                (None, Some(Outcome::Absent { .. })) => deleted_after_call(record),
-                (None, _) => let_go(record),
+            match request {
+                Some(_) => verify(intent.step),
+                None => let_go(record),
             }
         }
     }
@@ -132,15 +135,6 @@ fn lost_claim(facts: &Facts, record: &Record) -> Option<Claim> {
     })
 }
 
-/// A call that came to nothing was made all the same, and its request is used up: under its name there is no further one.
-fn deleted_after_call(record: &Record) -> Stage {
-    if !record.finished.is_empty() {
-        return let_go(record);
-    }
-    let text = "The request's object was deleted after its call had come to nothing; the call is not made again. If it is still wanted, create a new request with a new name.";
-    Stage::Conclude(End::Failed, Obstacle::new(Reason::Withdrawn, text))
-}
-
 fn let_go(record: &Record) -> Stage {
     if record.finished.is_empty() {
         return Stage::Withdraw;
@@ -157,7 +151,7 @@ fn let_go(record: &Record) -> Stage {
 /// The key does not hold the item: everything is checked from scratch.
 fn free_stage(facts: &Facts) -> Stage {
     let record = facts.record.as_ref();
-    let cancelled = decision::cancel(&facts.decisions).map(decision::cancelled);
+    let cancelled = decision::cancel(&facts.decisions).map(|decision| decision::cancelled(decision, None));
     let vm = match (&facts.vm, &cancelled) {
         (Ok(vm), _) => vm,
         // What is taken back needs no VM: the claim says which one it was.

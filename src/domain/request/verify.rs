@@ -20,6 +20,7 @@ pub use look_back::look_back_since;
 pub(super) use look_back::{end_unless_sent, nothing_was_sent};
 pub(super) use throttled::{LISTED, after_throttled};
 pub(super) use validity::expiry;
+pub(in crate::domain) use validity::too_late;
 
 /// How long to wait for something that Azure will change by itself.
 const SOON: Duration = Duration::from_secs(10);
@@ -133,12 +134,14 @@ impl Case<'_> {
             return decision;
         }
         // What will be told soon is waited for; what never will be ends with the request's validity.
-        if let Err(decision) = self.unexplained(|job| !(job.detailed && job.phase.is_terminal())) {
+        if let Err(decision) = self.unexplained(|job| !(job.detailed && job.is_over())) {
             return *decision;
         }
-        if !self.called()
-            && let Some((end, obstacle)) = self.validity()
-        {
+        if self.called() {
+            if let Some(obstacle) = self.too_late() {
+                return self.give_up(obstacle);
+            }
+        } else if let Some((end, obstacle)) = self.validity() {
             return self.end(end, obstacle);
         }
         let checked = self
@@ -163,11 +166,12 @@ impl Case<'_> {
 
     /// Whether a call of this request was made, were it one that came to nothing: validUntil bounds the first one only.
     fn called(&self) -> bool {
-        self.started() || self.before().is_some_and(is_absent)
+        self.started() || self.before().is_some_and(Intent::was_made)
     }
 
     fn end(&self, end: End, obstacle: Obstacle) -> Decision {
-        if self.called() && !self.started() {
+        // A person may give up what is left to do, whatever became of the VM.
+        if self.called() && !self.started() && end != End::Cancelled {
             return *self.changed_since(&obstacle);
         }
         if throttled::lately(self.before(), self.now) {
@@ -191,7 +195,7 @@ impl Case<'_> {
     fn changed_since(&self, obstacle: &Obstacle) -> Box<Decision> {
         let id = self.before().map_or("", |intent| intent.client_request_id.as_str());
         let text = format!(
-            "The call (client request id {id}) was sent once and came to nothing, but now the VM is not as it was: {} Nothing is sent again. Look at the vault's jobs in the portal, then say in a RequestDecision what became of the call; the VM stays locked for other requests until then.",
+            "A call of this request (client request id {id}) came to nothing, but now the VM is not as it was: {} Nothing is sent again. Look at the vault's jobs in the portal, then say in a RequestDecision what became of the call; the VM stays locked for other requests until then.",
             obstacle.message
         );
         let unknown = Obstacle::new(Reason::OutcomeUnknown, text);
@@ -271,6 +275,7 @@ impl Case<'_> {
             body_hash: String::new(),
             point,
             t0: Some(self.now),
+            last: false,
             outcome: None,
         }
     }
@@ -337,9 +342,9 @@ impl Case<'_> {
 
     /// Who is at work on the item. A scenario whose job ended is none; the item may lag a job that runs already.
     fn busy(&self, item: &Item) -> Option<String> {
-        let running = |id: &JobId| !self.jobs.iter().any(|j| j.id == *id && j.phase.is_terminal());
+        let running = |id: &JobId| !self.jobs.iter().any(|j| j.id == *id && j.is_over());
         let shown = item.scenario.as_ref().filter(|s| s.job.as_ref().is_none_or(running));
-        let listed = self.jobs.iter().find(|j| !j.phase.is_terminal() && self.of_any_verb(j));
+        let listed = self.jobs.iter().find(|j| !j.is_over() && self.of_any_verb(j));
         let (name, job) = match (shown, listed) {
             (Some(scenario), _) => (scenario.name.as_str(), scenario.job.as_ref()),
             (None, Some(job)) => (job.scenario.as_deref().unwrap_or("A job"), Some(&job.id)),

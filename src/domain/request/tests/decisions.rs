@@ -277,7 +277,10 @@ fn given_a_word_that_it_did_not_happen_when_azure_had_its_time_then_the_request_
     assert!(ended.message.contains("create a new request") && ended.message.contains("wrong VM"), "{}", ended.message);
     let early = Azure { since_intent: LONG - Duration::from_millis(1), ..azure(item()) };
     assert_eq!(told(&with(word(&own_id()), facts.clone()), &early).2, Some(Reason::Resolving), "too early to be known");
-    assert_eq!(told(&with(word("another-id"), facts.clone()), &late).2, Some(Reason::OutcomeUnknown));
+    assert_eq!(
+        reason(&decided_for_good(&with(word("another-id"), facts.clone()), &late)),
+        Some(Reason::OutcomeUnknown)
+    );
     let orphan = Facts { request: None, ..with(word(&own_id()), facts) };
     assert_eq!(effect(&decide(&orphan, &late)), "end", "the request's object may be gone");
 }

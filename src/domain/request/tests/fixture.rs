@@ -302,6 +302,7 @@ pub(super) fn intent(kind: Kind, step: Step, outcome: Option<Outcome>) -> Intent
         body_hash: "hash".into(),
         point: None,
         t0: Some(at("2026-06-01T07:50:00Z")),
+        last: false,
         outcome,
     }
 }

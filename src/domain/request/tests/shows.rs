@@ -48,7 +48,7 @@ fn given_each_state_of_a_run_when_shown_then_the_phase_is_one_word_for_it() {
         (reused, azure(item()), "Refused"),
     ];
     for (facts, azure, phase) in table {
-        assert_eq!(decide(&facts, &azure).view.unwrap().phase, phase, "{facts:?}");
+        assert_eq!(decided_for_good(&facts, &azure).view.unwrap().phase, phase, "{facts:?}");
     }
 }
 

@@ -21,6 +21,17 @@ pub(super) fn effect(decision: &Decision) -> &'static str {
     }
 }
 
+/// The decision, once the record has it that no further attempt follows, where that is written first. Until then nobody is told so.
+pub(super) fn decided_for_good(facts: &Facts, azure: &Azure) -> Decision {
+    let first = decide(facts, azure);
+    let closed = |record: &&Record| record.intent.as_ref().is_some_and(|intent| intent.last);
+    let open = facts.record.as_ref().and_then(|record| record.intent.as_ref()).is_some_and(|intent| !intent.last);
+    let Effect::Write(record) = &first.effect else { return first };
+    let Some(record) = Some(record).filter(closed).filter(|_| open) else { return first };
+    assert_eq!((standing(&first), reason(&first)), (Some(Standing::Reconciling), Some(Reason::Resolving)));
+    decide(&Facts { record: Some(record.clone()), ..facts.clone() }, azure)
+}
+
 fn written(record: &Record) -> &'static str {
     let open = record.intent.as_ref().map(|i| &i.outcome);
     match (open, record.finished.is_empty(), record.consumed.iter().any(|c| c.result.is_some())) {

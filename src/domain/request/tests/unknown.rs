@@ -3,12 +3,13 @@
 use super::super::super::Reason;
 use super::super::super::backoff::Class;
 use super::super::super::condition::Standing;
+use super::super::super::decision::{PersonDecision, Word};
 use super::super::super::failover::Failover;
 use super::super::super::ids::{Kind, Step};
 use super::super::super::item::{Item, Obstacle, Scenario};
 use super::super::super::job::{Job, Phase};
 use super::super::super::observed::{Adoption, Azure, Facts, Reading};
-use super::super::super::record::{End, Outcome};
+use super::super::super::record::{End, Outcome, Record};
 use super::super::{Effect, decide};
 use super::fixture::*;
 use super::told::*;
@@ -55,7 +56,9 @@ fn given_an_unknown_outcome_when_time_passes_then_it_is_named_unknown_and_never_
     for outcome in [None, unknown_outcome()] {
         for (since, jobs, (stands, why)) in &table {
             let azure = seen(*since, jobs.clone());
-            assert_eq!(told(&never_again(outcome.clone()), &azure), ("none", Some(*stands), Some(*why)), "{azure:?}");
+            let decision = decided_for_good(&never_again(outcome.clone()), &azure);
+            let told = (effect(&decision), standing(&decision), reason(&decision));
+            assert_eq!(told, ("none", Some(*stands), Some(*why)), "{azure:?}");
         }
     }
 }
@@ -79,12 +82,12 @@ fn given_its_job_appears_when_resolved_then_it_is_adopted_however_late() {
 fn given_the_job_of_another_attempt_when_resolved_then_it_is_not_this_intent_s() {
     let second = call_id(Kind::FailoverRequest, Step::Failover, 2);
     let azure = seen(LONG, Some(Reading::Known(vec![job("j5", "UnplannedFailover", Phase::Running, Some(&second))])));
-    assert_eq!(effect(&decide(&unresolved(None), &azure)), "none");
+    assert_eq!(effect(&decided_for_good(&unresolved(None), &azure)), "none");
 }
 
 #[test]
 fn given_the_outcome_stays_unknown_when_told_then_the_words_name_the_id_and_what_to_do() {
-    let said = message(&decide(&never_again(unknown_outcome()), &seen(LONG, Some(Reading::Known(vec![])))));
+    let said = message(&decided_for_good(&never_again(unknown_outcome()), &seen(LONG, Some(Reading::Known(vec![])))));
     let id = call_id(Kind::FailoverRequest, Step::Failover, 1);
     for part in [id.as_str(), "503", "not sent again", "portal", "locked"] {
         assert!(said.contains(part), "{part}: {said}");
@@ -143,15 +146,14 @@ fn given_nothing_came_of_a_call_when_two_looks_agree_then_it_is_made_once_more_a
     }
     let Effect::Write(record) = decide(&facts, &nothing(Some(30))).effect else { panic!("not proven") };
     let again = Facts { record: Some(record), ..facts };
-    let late = Azure { now: Some(at("2026-06-03T00:00:00Z")), ..nothing(None) };
-    let Effect::Send(record, _) = decide(&again, &late).effect else { panic!("not sent again") };
+    let Effect::Send(record, _) = decide(&again, &nothing(None)).effect else { panic!("not sent again") };
     let intent = record.intent.as_ref().unwrap();
     assert_eq!(
         (intent.attempt, intent.client_request_id.as_str()),
         (2, call_id(Kind::FailoverRequest, Step::Failover, 2).as_str())
     );
     let record = record.with_outcome(Outcome::Unknown { detail: "504".into() });
-    let third = decide(&Facts { record: Some(record), ..again }, &nothing(Some(86_400)));
+    let third = decided_for_good(&Facts { record: Some(record), ..again }, &nothing(Some(86_400)));
     assert_eq!((effect(&third), reason(&third)), ("none", Some(Reason::OutcomeUnknown)));
     assert!(message(&third).contains("sent twice already"), "{}", message(&third));
 }
@@ -182,13 +184,13 @@ fn given_anything_speaks_against_it_when_absence_is_judged_then_nothing_is_sent_
     ];
     for azure in table {
         assert!(!super::super::super::resolve::absent(&unresolved(None), &azure), "{azure:?}");
-        assert_eq!(effect(&decide(&unresolved(None), &azure)), "none", "{azure:?}");
+        assert_eq!(effect(&decided_for_good(&unresolved(None), &azure)), "none", "{azure:?}");
     }
     let anothers = Job { started: Some(at("2026-06-01T07:49:30Z")), ..started("UnplannedFailover", Some("somebody")) };
     assert!(super::super::super::resolve::absent(&unresolved(None), &with(anothers)), "another one's, before the call");
     for adoption in [Adoption::Contradicted, Adoption::Unknown] {
         let facts = Facts { adoption, ..unresolved(None) };
-        let decision = decide(&facts, &nothing(Some(600)));
+        let decision = decided_for_good(&facts, &nothing(Some(600)));
         assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)), "{adoption:?}");
         assert!(message(&decision).contains("no job proves nothing"), "{}", message(&decision));
     }
@@ -236,10 +238,109 @@ fn given_the_vm_s_name_is_not_known_when_jobs_are_looked_at_then_any_of_the_verb
         };
         let facts = unnamed(never_again(unknown_outcome()));
         assert!(!super::super::super::resolve::absent(&facts, &azure), "{azure:?}");
-        let said = message(&decide(&facts, &azure));
+        let said = message(&decided_for_good(&facts, &azure));
         assert!(said.contains("Job x of this vault, and perhaps of this VM,"), "{said}");
     }
     let none = Azure { item: None, ..nothing(Some(600)) };
-    let said = message(&decide(&unnamed(never_again(unknown_outcome())), &none));
+    let said = message(&decided_for_good(&unnamed(never_again(unknown_outcome())), &none));
     assert!(said.contains("every job of the verb was looked at"), "{said}");
+}
+
+fn absent() -> Option<Outcome> {
+    Some(Outcome::Absent { detail: "nothing".into() })
+}
+
+fn throttled() -> Option<Outcome> {
+    Some(Outcome::Throttled { retry_after: 30 })
+}
+
+/// The record after one pass over a call that nobody will know more of.
+fn closed(facts: &Facts, azure: &Azure) -> Facts {
+    let Effect::Write(record) = decide(facts, azure).effect else { panic!("not closed: {azure:?}") };
+    assert!(record.intent.as_ref().is_some_and(|intent| intent.last), "{record:?}");
+    Facts { record: Some(record), ..facts.clone() }
+}
+
+#[test]
+fn given_a_call_said_to_be_unknown_when_it_could_be_proven_to_have_come_to_nothing_later_then_it_is_not_made_again() {
+    let began = Job {
+        started: Some(at("2026-06-01T07:51:00Z")),
+        ..job("x", "CommitFailover", Phase::Failed, Some("somebody"))
+    };
+    let acted = Azure { jobs: Some(Reading::Known(vec![began])), ..nothing(None) };
+    let unread =
+        Azure { item: Some(unreadable(Class::Transient)), since_intent: Duration::from_secs(900), ..nothing(None) };
+    for (adoption, azure) in
+        [(Adoption::Unknown, nothing(Some(30))), (Adoption::Confirmed, acted), (Adoption::Confirmed, unread)]
+    {
+        let facts = closed(&Facts { adoption, ..unresolved(unknown_outcome()) }, &azure);
+        let facts = Facts { adoption: Adoption::Confirmed, ..facts };
+        let decision = decide(&facts, &nothing(Some(600)));
+        assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)), "{azure:?}");
+        assert_eq!(standing(&decision), Some(Standing::Stalled));
+    }
+}
+
+#[test]
+fn given_a_409_when_nothing_came_of_it_then_it_is_not_made_again() {
+    let facts = unresolved(unknown_outcome());
+    let record = facts.record.as_ref().map(Record::without_further_attempt);
+    let decision = decide(&Facts { record, ..facts }, &nothing(Some(600)));
+    assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)));
+    assert!(message(&decision).contains("After a 409"), "{}", message(&decision));
+}
+
+#[test]
+fn given_what_passes_by_itself_when_absence_cannot_be_shown_yet_then_it_is_found_out_and_said_how_long() {
+    let drill = Item { scenario: Some(Scenario { name: "TestFailover".into(), job: None }), ..item() };
+    for item in [Reading::Known(drill), unreadable(Class::Transient)] {
+        let early = Azure { item: Some(item.clone()), ..nothing(None) };
+        let decision = decide(&unresolved(unknown_outcome()), &early);
+        assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::Resolving)), "{item:?}");
+        assert!(message(&decision).contains("within a quarter of an hour"), "{}", message(&decision));
+    }
+}
+
+#[test]
+fn given_a_call_that_came_to_nothing_when_valid_until_and_a_quarter_of_an_hour_passed_then_it_ends_and_sends_nothing() {
+    let late = Some(at("2026-06-03T00:00:00Z"));
+    let resolving = Azure { now: late, ..nothing(Some(600)) };
+    let decision = decided_for_good(&unresolved(unknown_outcome()), &resolving);
+    assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)));
+    for (attempt, outcome) in [(1, absent()), (2, not_sent()), (2, throttled())] {
+        let mut facts = unresolved(outcome.clone());
+        facts.record.as_mut().unwrap().intent.as_mut().unwrap().attempt = attempt;
+        let just = Azure { now: Some(at("2026-06-01T12:00:00Z")), ..azure(item()) };
+        assert_ne!(effect(&decide(&facts, &just)), "end", "{outcome:?}");
+        let gone = Facts { vm: Err(Obstacle::new(Reason::VmNotFound, "gone")), ..facts.clone() };
+        for facts in [facts, gone] {
+            let ended = end(&facts, &Azure { now: late, ..azure(item()) });
+            assert_eq!((ended.end, ended.reason), (End::Failed, Reason::Expired), "{outcome:?}");
+            assert!(
+                ended.message.contains("came to nothing") && ended.message.contains("new request"),
+                "{}",
+                ended.message
+            );
+        }
+    }
+}
+
+#[test]
+fn given_a_second_attempt_that_did_not_leave_when_its_object_is_deleted_or_the_vm_changed_then_its_name_is_used_up() {
+    for outcome in [not_sent(), throttled()] {
+        let mut facts = unresolved(outcome.clone());
+        facts.record.as_mut().unwrap().intent.as_mut().unwrap().attempt = 2;
+        let deleted = end(&Facts { request: None, ..facts.clone() }, &azure(item()));
+        assert_eq!((deleted.end, deleted.reason), (End::Failed, Reason::Withdrawn), "{outcome:?}");
+        let changed = decide(&facts, &azure(pending()));
+        assert_eq!((effect(&changed), reason(&changed)), ("none", Some(Reason::OutcomeUnknown)), "{outcome:?}");
+        let id = facts.record.as_ref().unwrap().intent.as_ref().unwrap().client_request_id.clone();
+        let word =
+            |word| PersonDecision { name: "d".into(), word, by: "ops".into(), comment: "looked".into(), at: None };
+        let said = |word_| Facts { decisions: vec![word(word_)], ..facts.clone() };
+        let ended = end(&said(Word::DidNotHappen { client_request_id: id }), &azure(pending()));
+        assert_eq!(ended.reason, Reason::OutcomeDecided);
+        let cancelled = end(&said(Word::Cancel), &azure(item()));
+        assert!(!cancelled.message.contains("nothing was sent"), "{}", cancelled.message);
+    }
 }

@@ -5,8 +5,8 @@ use super::super::super::around::Around;
 use super::super::super::backoff::Class;
 use super::super::super::condition::Standing;
 use super::super::super::ids::Kind;
-use super::super::super::item::{Obstacle, Scenario};
-use super::super::super::job::{JobId, Phase};
+use super::super::super::item::{Item, Obstacle, Scenario};
+use super::super::super::job::{Job, JobId, Phase};
 use super::super::super::observed::{Azure, Facts, Reading};
 use super::super::super::record::{End, Outcome, Owner, Record};
 use super::super::super::vault;
@@ -378,5 +378,19 @@ fn given_unmet_preconditions_when_the_request_is_old_then_they_are_looked_at_mor
         let decision = decide(&facts, &unmet);
         assert_eq!(reason(&decision), Some(Reason::PreconditionsUnmet), "{}", message(&decision));
         assert_eq!(decision.next, Next::After(Duration::from_secs(seconds)), "{age:?}");
+    }
+}
+
+#[test]
+fn given_a_job_that_ended_in_a_word_that_nobody_knows_when_the_next_request_comes_then_it_is_not_held_up() {
+    let odd = Job { state_text: "Finished".into(), ..job("x", "UnplannedFailover", Phase::Running, Some("somebody")) };
+    let running = Job { ended: None, ..odd.clone() };
+    let ended = Job { ended: Some(at("2026-06-01T07:58:00Z")), ..odd };
+    let shown =
+        Item { scenario: Some(Scenario { name: "UnplannedFailover".into(), job: Some(running.id.clone()) }), ..item() };
+    for item in [item(), shown] {
+        let with = |job: &Job| Azure { jobs: Some(Reading::Known(vec![job.clone()])), ..azure(item.clone()) };
+        assert_eq!(told(&facts(failover()), &with(&running)).2, Some(Reason::ItemBusy));
+        assert_eq!(told(&facts(failover()), &with(&ended)).0, "send");
     }
 }

@@ -85,7 +85,7 @@ impl Case<'_> {
             return Some(*self.wait(Reason::ItemHeld, text, BLOCKED));
         }
         let over = expiry(self.request, self.now).is_some();
-        self.unexplained(|job| !(over && job.detailed && job.phase.is_terminal())).err().map(|waits| *waits)
+        self.unexplained(|job| !(over && job.detailed && job.is_over())).err().map(|waits| *waits)
     }
 
     /// Finds the job of an earlier, forgotten run of this very step. Its id is nobody else's, but for the jobs that do its

@@ -5,7 +5,7 @@ use super::super::super::item::Obstacle;
 use super::super::super::observed::{Azure, Facts, Request};
 use super::super::super::record::End;
 use super::super::{Decision, Next, conclude, wait};
-use super::{Case, end_unless_sent, has_finished, is_absent, standing, throttled};
+use super::{Case, Intent, SOON, end_unless_sent, has_finished, standing, throttled};
 use jiff::{SignedDuration, Timestamp};
 
 /// What is missing keeps the request waiting; if it holds the item with a call that never left, only until its validUntil.
@@ -16,8 +16,13 @@ pub(super) fn not_ready(facts: &Facts, azure: &Azure, obstacle: Obstacle, next: 
     if has_finished(facts, record) {
         return wait(facts, &standing(record, obstacle), next);
     }
-    if record.intent.as_ref().is_some_and(is_absent) {
-        return wait(facts, &obstacle, next);
+    if let Some(intent) = record.intent.as_ref().filter(|intent| intent.was_made()) {
+        let late = facts.request.as_ref().zip(azure.now).and_then(|(request, now)| too_late(request, intent, now));
+        return match late {
+            Some(late) => throttled::after_throttled(facts, azure)
+                .unwrap_or_else(|| conclude(facts, azure, End::Failed, late, None)),
+            None => wait(facts, &obstacle, next),
+        };
     }
     match facts.request.as_ref().zip(azure.now).and_then(|(request, now)| expiry(request, now)) {
         Some(expired) => match record.intent.as_ref().filter(|i| throttled::was(i)) {
@@ -26,6 +31,23 @@ pub(super) fn not_ready(facts: &Facts, azure: &Azure, obstacle: Obstacle, next: 
         },
         None => wait(facts, &obstacle, next),
     }
+}
+
+/// The time after a call within which it may be made once more though validUntil has passed: the proof that nothing came of it
+/// takes over three minutes of it.
+const ONCE_MORE: SignedDuration = SignedDuration::from_mins(15);
+
+/// Why a call that came to nothing is not made once more at this time.
+pub(in crate::domain) fn too_late(request: &Request, intent: &Intent, now: Timestamp) -> Option<Obstacle> {
+    let until = request.valid_until;
+    let bound = intent.t0.and_then(|t0| t0.checked_add(ONCE_MORE).ok()).map_or(until, |once_more| once_more.max(until));
+    (bound < now).then(|| {
+        let text = format!(
+            "A call of this request (client request id {}) came to nothing, and validUntil {until} has passed (Azure's time is {now}): nothing more is sent. Create a new request if it is still wanted.",
+            intent.client_request_id
+        );
+        Obstacle::new(Reason::Expired, text)
+    })
 }
 
 /// What keeps a request from its end, in words that say that it sends nothing any more.
@@ -51,6 +73,20 @@ pub fn expiry(request: &Request, now: Timestamp) -> Option<Obstacle> {
 }
 
 impl Case<'_> {
+    /// Why a first step that came to nothing is not made once more at this time.
+    pub(super) fn too_late(&self) -> Option<Obstacle> {
+        let intent = self.before().filter(|_| !self.started())?;
+        too_late(self.request, intent, self.now)
+    }
+
+    /// Ends the request that made a call of which nothing came.
+    pub(super) fn give_up(&self, obstacle: Obstacle) -> Decision {
+        if throttled::lately(self.before(), self.now) {
+            return *self.wait(Reason::LookingBack, throttled::WAITS, SOON);
+        }
+        conclude(self.facts, self.azure, End::Failed, obstacle, None)
+    }
+
     /// Why the request may make no first call at this time, and how it ends so.
     pub(super) fn validity(&self) -> Option<(End, Obstacle)> {
         if let Some(obstacle) = expiry(self.request, self.now) {
