@@ -123,13 +123,13 @@ impl Tree {
         let paths = ["said", "errors"].map(|name| self.folder.join(name));
         let [said, errors] = paths.each_ref().map(|path| File::create(path).unwrap());
         let mut child = cargo.stdout(said).stderr(errors).process_group(0).spawn().unwrap();
-        self.await_end(&mut child, &paths[0]);
+        Self::await_end(&mut child, &paths[0]);
         let [said, errors] = paths.map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned());
         (said, errors)
     }
 
     /// Waits until the tests have ended, or until one of them has not for too long, and ends them then.
-    fn await_end(&self, child: &mut Child, said: &Path) {
+    fn await_end(child: &mut Child, said: &Path) {
         let mut since = None;
         while child.try_wait().unwrap().is_none() {
             if since.is_none() && std::fs::read_to_string(said).is_ok_and(|said| said.contains(LONG)) {
