@@ -73,7 +73,7 @@ pub fn seed_from_the_environment() -> Option<u64> {
 }
 
 #[test]
-fn i1_to_i16_hold_in_random_storms() {
+fn i1_i2_i9_i14_i15_i16_hold_in_random_storms() {
     let shapes = Arc::new(Shapes::installed());
     if let Some(seed) = seed_from_the_environment() {
         let outcome = run(seed, &shapes, true);

@@ -223,7 +223,7 @@ impl Many {
 }
 
 #[test]
-fn i1_to_i16_hold_over_two_clusters_at_work_at_once() {
+fn i1_i2_i9_i14_i15_i16_hold_over_two_clusters_at_work_at_once() {
     let shapes = Arc::new(Shapes::installed());
     if let Some(seed) = seed_from_the_environment() {
         let outcome = run(seed, &shapes, true, &[]);
