@@ -4,6 +4,9 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 
+use crate::tally::Tally;
+use crate::world::judge::{Asked, duplicates};
+use crate::world::manifest::Verb;
 use crate::worlds;
 
 #[test]
@@ -37,4 +40,20 @@ fn a_run_that_is_to_end_says_how_much_of_it_was_run() {
     let told = tally.json(5, 120, 0.0);
     assert_eq!((&told["requests"], &told["requestsAsked"]), (&0.into(), &120.into()), "{told:#}");
     assert!(tally.text(5, 120, 0.0).starts_with("0 of 120 requests from seed 5"), "{}", tally.text(5, 120, 0.0));
+}
+
+#[test]
+fn a_storm_in_which_the_control_doubles_nothing_proves_nothing_once_it_was_long() {
+    let of = |requests, control_duplicates| Tally { requests, control_duplicates, ..Tally::default() };
+    let told = of(1000, 0).json(5, 1000, 0.0);
+    assert!(!of(1000, 0).holds() && of(1000, 1).holds() && of(999, 0).holds(), "{told:#}");
+    assert!(told["violations"][0].as_str().unwrap().starts_with("the control doubled no call in 1000"), "{told:#}");
+}
+
+#[test]
+fn each_call_beyond_what_was_asked_for_is_counted() {
+    let call = |principal| serde_json::json!({"accepted": true, "principal": principal, "item": "Item-0", "operation": "applyRecoveryPoint"});
+    let ledger = Value::Array(["one", "one", "one", "portal"].map(call).to_vec());
+    let asked = [Asked::new(Verb::ChangePoint, "once", 0)];
+    assert_eq!(duplicates(&asked, &ledger).len(), 2, "{:?}", duplicates(&asked, &ledger));
 }

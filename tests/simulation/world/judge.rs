@@ -117,9 +117,10 @@ pub fn duplicates(asked: &[Asked], ledger: &Value) -> Vec<String> {
     for call in accepted(ledger) {
         *made.entry(call).or_default() += 1;
     }
-    let beyond = made.iter().filter_map(|((item, operation), count)| {
+    let beyond = made.iter().flat_map(|((item, operation), count)| {
         let most = allowed.get(&(item.clone(), operation.as_str())).copied().unwrap_or_default();
-        (*count > most).then(|| format!("I1: {operation} of {item} was accepted {count} times, asked for {most} times"))
+        let again = move |nth| format!("I1: {operation} of {item} was accepted {nth} times, asked for {most} times");
+        (most + 1..=*count).map(again)
     });
     beyond.collect()
 }
