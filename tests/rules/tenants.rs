@@ -89,6 +89,16 @@ async fn a_tenant_who_takes_a_vm_over_learns_no_name_of_the_one_before() {
         assert!(!text.contains(&world.namespace), "{kind} in {neighbours}: {text}");
         assert!(!text.contains(FAILOVER), "{kind} in {neighbours}: {text}");
     }
+    no_metric_names_a_tenant(&world, &neighbours).await;
+}
+
+/// Who may read the metrics may be neither of the two.
+async fn no_metric_names_a_tenant(world: &World, neighbours: &str) {
+    let metrics = world.operator.scrape().await.unwrap();
+    assert!(metrics.contains("\nasr_operator_mutating_calls_total{"), "nothing of what ran is counted: {metrics}");
+    for name in [&world.namespace, neighbours, "app01", "vault-dr", FAILOVER, "theirs"] {
+        assert!(!metrics.contains(name), "{name} is in the metrics: {metrics}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
