@@ -1,14 +1,16 @@
 //! The chart for one namespace: the whole loop by Roles there, every one of them needed, and nothing asked for elsewhere.
 
 use crate::audit::{grants_are_what_is_used, uses};
-use crate::harness::eventually;
+use crate::harness::{KstatusWatch, eventually};
 use crate::stage::{DEADLINE, NAME, Stage};
+use crate::walk::LOOP;
 use crate::{azure, course};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_installation_for_one_namespace_needs_its_roles_there_and_reaches_nothing_else() {
     let mut stage = Stage::with(&azure::seed(), json!({"namespaces": ["demo"]})).await;
+    let watch = KstatusWatch::everywhere(&stage.client);
     stage.plane.create_namespace("other").await;
     stage.plane.apply(course::FOREIGN_VAULT).await;
     course::declare(&stage).await;
@@ -16,6 +18,7 @@ async fn an_installation_for_one_namespace_needs_its_roles_there_and_reaches_not
     stage.replace_operators().await;
     stage.lose_operators().await;
     course::whole_loop(&stage).await;
+    watch.saw_end_well(LOOP.map(|(_, kind, name)| (kind, name))).await;
     course::secret_and_decision(&stage).await;
     grants_are_what_is_used(&stage).await;
     the_other_namespace_is_left_alone(&stage).await;

@@ -1,5 +1,11 @@
-//! Every change of an object that a tool which waits could see, judged by the rules of kstatus as it comes: never Current
-//! while something runs, never Failed while a person is waited for, and nothing else once it ended.
+//! Every change of an object that a tool which waits could see, judged by the rules of kstatus as it comes. Of every kind: it
+//! observed nothing that is not there yet, and one of Ready, Reconciling and Stalled is True. Of a request: never Current while
+//! something runs or where nothing ran, never Failed before it ended, and nothing else once it ended.
+//!
+//! Two words of Stalled are exempt from the last two, `OutcomeUnknown` and `Suspended`: a person is waited for, and the request
+//! goes on by what they do. Plain kstatus, which knows no reasons, says Failed of both. Tools that are given the expressions of
+//! Flux or the `health.lua` of `deploy/gitops` say that it waits (`flux_waits_while_it_runs_and_fails_only_what_failed`,
+//! `argo_cd_tells_work_from_waiting_and_from_failure`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +24,7 @@ const REQUESTS: [&str; 4] = ["FailoverRequest", "ChangeRecoveryPointRequest", "C
 const OTHERS: [&str; 3] = ["RequestDecision", "RecoveryVault", "ReplicatedVm"];
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What Stalled says of these is no failure: `docs/gitops.md` has tools read them as waiting for a person.
+/// Stalled for these reasons is no end: `docs/gitops.md` has tools read them as waiting for a person.
 const FOR_A_PERSON: [&str; 2] = ["OutcomeUnknown", "Suspended"];
 /// A request that ended well without a call, or whose calls an earlier object of its name made.
 const WITHOUT_A_CALL: [&str; 3] = ["AlreadyThere", "NothingToDo", "AlreadyRun"];
