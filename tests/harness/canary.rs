@@ -1,6 +1,9 @@
 //! The canaries: what must never be read in anything that the operator writes. The simulator plants them in every token
-//! and every signed URL, and `super::planter` in all the rest of an answer. Every operator of every test is searched for them when it
-//! ends, however it ends: its log, its metrics, and all that the API server was ever asked to keep, by the write-ahead log of its etcd.
+//! and every signed URL, and `super::planter` in all the rest of an answer. The log of every operator that a test starts as a process is
+//! searched for them when it ends, however it ends, and its last metrics, where it could still show any; in the tests on a node, the
+//! logs of its Pods. All that the API server was ever asked to keep is searched too, by the write-ahead log of its etcd, where a
+//! `super::Operator` ends and at the end of a test on a node, for `TOKCANARY` and `SIGCANARY` alone: the others the tests themselves
+//! brought there. The tests of crashes and of the chart start their operators otherwise, and search log and metrics only.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,8 +13,9 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-/// What the simulator puts into every token and signature, the secrets of the tests' seeds, and how a ServiceAccount's token begins.
-pub const CANARIES: [&str; 7] = [
+/// What the simulator puts into every token and signature, the secrets of the tests' seeds, how a ServiceAccount's token begins, and
+/// what opens the identity of the operator's machine.
+pub const CANARIES: [&str; 8] = [
     "TOKCANARY",
     "SIGCANARY",
     "demo-only-client-secret",
@@ -19,6 +23,7 @@ pub const CANARIES: [&str; 7] = [
     "an-old-one",
     "the-neighbours",
     "eyJhbGciOi",
+    "of-this-machine",
 ];
 
 /// Those that nobody but the operator could have brought into the cluster.

@@ -1,5 +1,5 @@
-//! No token, secret or signed URL is in anything that the operator writes. The log of every test's operator and all that
-//! its API server was asked to keep are searched too, when it ends (`harness::canary`).
+//! No token, secret or signed URL is in anything that the operator writes. The log of every test's operator is searched too, when
+//! it ends, and for Azure's tokens and signatures all that its API server was asked to keep (`harness::canary`).
 
 use crate::harness::canary::leaks;
 use crate::world::{FAILOVER, Setup, World, failover, sample};

@@ -1,6 +1,8 @@
 //! What becomes of a failover under way while its identity gets no token: for each kind of identity the same.
 
+use crate::harness::canary::places;
 use crate::harness::eventually;
+use crate::planted::KINDS;
 use crate::world::{DEADLINE, FAILOVER, Setup, World, failover, message, sample, vault_by_secret};
 use serde_json::{Value, json};
 
@@ -59,4 +61,22 @@ async fn a_client_secret_that_is_revoked_in_mid_failover_loses_nothing_and_calls
     world.apply(sample("vm")).await;
     world.wait("ReplicatedVm", "app01", ("Ready", "True", None)).await;
     survives(&world, revoked()).await;
+    no_object_holds_a_secret(&world).await;
+}
+
+/// All that the operator writes, and not the Secrets, which are to hold one. In etcd these hide what else would hold it.
+async fn no_object_holds_a_secret(world: &World) {
+    let mut searched = Vec::new();
+    for namespace in [&world.namespace, &world.operator_namespace] {
+        let list = ["get", KINDS, "--namespace", namespace, "--output=json"];
+        let text = world.plane.kubectl(&list, None).await.expect_success();
+        let list: Value = serde_json::from_str(&text).unwrap();
+        for object in list["items"].as_array().unwrap() {
+            assert_eq!(places(object), [""; 0], "{object:#}");
+            searched.push(object["kind"].as_str().unwrap().to_owned());
+        }
+    }
+    for kind in ["RecoveryVault", "ReplicatedVm", "FailoverRequest", "ItemRecord", "RequestClaim", "Event", "Lease"] {
+        assert!(searched.iter().any(|one| one == kind), "no {kind} to be searched: {searched:?}");
+    }
 }

@@ -21,7 +21,7 @@ const SEED: &str = include_str!("../../deploy/demo/seed.yaml");
 const RBAC: &str = include_str!("../../deploy/operator/rbac.yaml");
 
 /// Everything that the operator may have written something into.
-const KINDS: &str = "recoveryvaults,replicatedvms,failoverrequests,changerecoverypointrequests,commitrequests,\
+pub const KINDS: &str = "recoveryvaults,replicatedvms,failoverrequests,changerecoverypointrequests,commitrequests,\
                      reprotectrequests,requestdecisions,itemrecords,requestclaims,events,leases,configmaps";
 
 /// A cluster, an Azure that says too much, an operator, and a collector that keeps what it is sent, as it came.
