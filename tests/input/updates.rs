@@ -1,6 +1,7 @@
-//! Every field of every kind, changed under an object that is there, its status too, since a restore may bring back any one
-//! that the API server takes: each change is taken or refused in words that name the field, nothing of a request's spec is
-//! ever another one, and a watch by the operator's own type comes to the last change.
+//! Fields of every kind, changed under an object that is there, its status too, since a restore may bring back any one that
+//! the API server takes. Of a status every change is tried, of a spec every third, since `fields` creates an object with each
+//! of them. Each change is taken or refused in words that name the field, nothing of a request's spec is ever another one, and a
+//! watch by the operator's own type comes to the last change.
 
 use std::fmt::Debug;
 use std::pin::pin;

@@ -39,7 +39,7 @@ async fn i18_a_managed_identity_serves_the_namespace_that_the_installer_names() 
     world.apply(sample("failover")).await;
     world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
     assert_eq!(world.accepted().await, ["unplannedFailover"]);
-    // Azure takes the machine's identity away in mid-flight, and gives it back: nothing is called twice.
+    // Every token is void from now on: the commit is called with a new one of the machine, and nothing is called twice.
     world.sim.post("tokens/expire", serde_json::json!({})).await;
     world.apply(sample("commit")).await;
     world.wait("CommitRequest", crate::world::COMMIT, ("Ready", "True", Some("Succeeded"))).await;
