@@ -3,7 +3,9 @@
 //!
 //! Guards without a switch here, because they lie within the shipped code, and where they are held instead: the fresh
 //! connection and the client that never retries (`asr_client`), a 409 that makes no second attempt, the unexplained job
-//! that stops the resolver, the order of one item's requests and `validUntil` (unit tests of `domain`).
+//! that stops the resolver, the order of one item's requests and `validUntil` (unit tests of `domain`), and the age
+//! of the grounds of a call, judged in `controller/request.rs` and again in `controller/send.rs` (`grounds`, which fails without
+//! both). That each call has a list of jobs of its own, read after its request, is missed by no test here.
 
 use std::io::Write;
 use std::sync::Arc;

@@ -18,6 +18,7 @@ mod cells;
 mod chaos;
 mod ends;
 mod gates;
+mod grounds;
 mod guards;
 mod store_test;
 mod storms;
