@@ -340,9 +340,9 @@ impl Case<'_> {
         end(End::TargetChanged, Obstacle::new(Reason::TargetChanged, text))
     }
 
-    /// Who is at work on the item. A scenario whose job ended is none; the item may lag a job that runs already.
+    /// Who is at work on the item. A scenario whose job ended is none, if in a known word; the item may lag a job that runs already.
     fn busy(&self, item: &Item) -> Option<String> {
-        let running = |id: &JobId| !self.jobs.iter().any(|j| j.id == *id && j.is_over());
+        let running = |id: &JobId| !self.jobs.iter().any(|j| j.id == *id && j.phase.is_terminal());
         let shown = item.scenario.as_ref().filter(|s| s.job.as_ref().is_none_or(running));
         let listed = self.jobs.iter().find(|j| !j.is_over() && self.of_any_verb(j));
         let (name, job) = match (shown, listed) {

@@ -388,9 +388,11 @@ fn given_a_job_that_ended_in_a_word_that_nobody_knows_when_the_next_request_come
     let ended = Job { ended: Some(at("2026-06-01T07:58:00Z")), ..odd };
     let shown =
         Item { scenario: Some(Scenario { name: "UnplannedFailover".into(), job: Some(running.id.clone()) }), ..item() };
-    for item in [item(), shown] {
-        let with = |job: &Job| Azure { jobs: Some(Reading::Known(vec![job.clone()])), ..azure(item.clone()) };
-        assert_eq!(told(&facts(failover()), &with(&running)).2, Some(Reason::ItemBusy));
-        assert_eq!(told(&facts(failover()), &with(&ended)).0, "send");
+    let with = |item: &Item, job: &Job| {
+        told(&facts(failover()), &Azure { jobs: Some(Reading::Known(vec![job.clone()])), ..azure(item.clone()) })
+    };
+    for (item, job) in [(&item(), &running), (&shown, &running), (&shown, &ended)] {
+        assert_eq!(with(item, job).2, Some(Reason::ItemBusy), "what the item itself shows as running is believed");
     }
+    assert_eq!(with(&item(), &ended).0, "send");
 }
