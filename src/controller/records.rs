@@ -21,6 +21,11 @@ pub enum RecordError {
     /// The API server refused or did not answer.
     #[error("the API server: {0}")]
     Kube(#[source] Box<kube::Error>),
+    /// What was written is not there: the API server drops fields that its CRD does not have.
+    #[error(
+        "the API server kept nothing of what was written to the record: its CRDs are older than this program; install those of this release"
+    )]
+    NotKept,
     /// The stored object is not one that this version writes.
     #[error("the stored object cannot be understood: {0}")]
     Unreadable(String),

@@ -296,6 +296,7 @@ async fn act<K: VerbOf>(
         (Effect::None, _) => {}
         (Effect::Claim(claim), _) => ctx.records.create_claim(claim).await?,
         (Effect::Write(record), Some(held)) => match ctx.records.replace(held, record).await {
+            Ok(kept) if kept.record == held.record => return Err(RecordError::NotKept.into()),
             Ok(_) => settled(ctx, observed, &held.record, record),
             // Another pass wrote first: what it wrote is read and decided on anew.
             Err(RecordError::Conflict) => {}

@@ -177,7 +177,7 @@ async fn write_outcome(ctx: &Context, mut open: Held, outcome: Outcome, conflict
         match again {
             Ok(Some(held)) if is_ours(&held, &mine) => open = held,
             Ok(_) => return,
-            Err(RecordError::Conflict | RecordError::Kube(_) | RecordError::Unreadable(_)) => {}
+            Err(_) => {}
         }
     }
 }
