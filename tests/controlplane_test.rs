@@ -245,7 +245,7 @@ fn the_judge_takes_a_loop_as_it_is() {
     let unseen = json!({"metadata": {"name": "r", "uid": "1", "generation": 1}, "status": {"observedGeneration": -1}});
     let runs = request("Running", "Reconciling", "JobRunning", Some(false));
     let done = request("Succeeded", "Ready", "Succeeded", Some(true));
-    let unknown = request("Unknown", "Stalled", "OutcomeUnknown", Some(false));
+    let unknown = request("Unknown", "Reconciling", "OutcomeUnknown", Some(false));
     let restored = request("Succeeded", "Ready", "AlreadyRun", None);
     let failed = request("Failed", "Stalled", "JobFailed", Some(true));
     let waits = request("Waiting", "Reconciling", "ItemBusy", None);
@@ -267,6 +267,7 @@ fn the_judge_misses_no_state_that_would_mislead_a_tool() {
         (vec![request("Running", "Ready", "Succeeded", Some(false))], "is Current and runs"),
         (vec![request("Succeeded", "Ready", "Succeeded", None)], "never ran"),
         (vec![request("Waiting", "Stalled", "ItemBusy", None)], "Failed and has not ended"),
+        (vec![request("Unknown", "Stalled", "OutcomeUnknown", Some(false))], "Failed and has not ended"),
         (vec![done, runs], "it had ended, and goes on"),
         (vec![request("Running", "Nothing", "JobRunning", None)], "0 of"),
         (vec![both], "2 of"),

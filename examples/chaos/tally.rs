@@ -152,8 +152,8 @@ impl Tally {
 /// Why the outcome of a request's call is not known, in the words of its condition, without names of jobs.
 fn cause(object: &Value) -> String {
     let conditions = object["status"]["conditions"].as_array();
-    let stalled = conditions.and_then(|all| all.iter().find(|condition| condition["type"] == "Stalled"));
-    let message = stalled.and_then(|stalled| stalled["message"].as_str()).unwrap_or_default();
+    let ready = conditions.and_then(|all| all.iter().find(|condition| condition["type"] == "Ready"));
+    let message = ready.and_then(|ready| ready["message"].as_str()).unwrap_or_default();
     let seen = message.split("is not sent again. ").nth(1).and_then(|rest| rest.split(" Look at").next());
     let is_name = |word: &&str| word.chars().filter(char::is_ascii_digit).count() > 3;
     seen.unwrap_or(message).split(' ').filter(|word| !is_name(word)).collect::<Vec<_>>().join(" ")

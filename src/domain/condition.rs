@@ -7,9 +7,9 @@ use super::Reason;
 pub enum ConditionType {
     /// The object did, or is, what it declares.
     Ready,
-    /// Work goes on, or waits for something that the message names.
+    /// Work goes on, or waits for something or somebody that the message names, and then goes on.
     Reconciling,
-    /// Nothing more will happen without a person.
+    /// It ended otherwise than declared, or cannot go on until the message's remedy is applied.
     Stalled,
     /// The request's target is frozen.
     Accepted,
@@ -115,9 +115,9 @@ impl Condition {
 pub enum Standing {
     /// Done, or as declared.
     Ready,
-    /// Work goes on or waits.
+    /// Work goes on or waits, for a person's word too: tools that wait must not call it failed.
     Reconciling,
-    /// Ended otherwise, or waits for a person who must act elsewhere first.
+    /// Ended otherwise, or something is wrong that must be mended first.
     Stalled,
 }
 

@@ -79,7 +79,7 @@ pub(super) fn decided(
         decision.name
     );
     let obstacle = Obstacle::new(Reason::OutcomeUnknown, text);
-    super::request::show(facts, Standing::Stalled, &obstacle, None, Next::After(AGAIN))
+    super::request::show(facts, Standing::Reconciling, &obstacle, None, Next::After(AGAIN))
 }
 
 /// How much earlier than the call, by Azure's own times, its job may seem to have begun.
@@ -176,7 +176,7 @@ fn unknown(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent) -> De
     );
     super::request::show(
         facts,
-        Standing::Stalled,
+        Standing::Reconciling,
         &Obstacle::new(Reason::OutcomeUnknown, text),
         None,
         Next::After(Duration::from_secs(30)),

@@ -49,7 +49,7 @@ pub fn read_only(name: &str) -> Obstacle {
 pub fn conditions(facts: &VaultFacts) -> Vec<Condition> {
     let (standing, reason, message) = match &facts.items {
         _ if facts.suspended => (
-            Standing::Stalled,
+            Standing::Reconciling,
             Reason::Suspended,
             "suspend is true: the vault is not read and no verb is carried out on its VMs.".to_owned(),
         ),
@@ -142,7 +142,7 @@ mod tests {
             (VaultFacts { acting: Acting::Nobody, ..facts(Some(Reading::Known(2))) }, "Ready"),
             (VaultFacts { acting: unable(Class::Transient), ..facts(Some(Reading::Known(2))) }, "Reconciling"),
             (VaultFacts { acting: unable(Class::Access), ..facts(Some(Reading::Known(2))) }, "Stalled"),
-            (VaultFacts { suspended: true, ..facts(Some(Reading::Known(2))) }, "Stalled"),
+            (VaultFacts { suspended: true, ..facts(Some(Reading::Known(2))) }, "Reconciling"),
         ];
         for (facts, holds) in table {
             let conditions = conditions(&facts);

@@ -139,7 +139,7 @@ fn unseen(facts: &VmFacts, obstacle: &Obstacle) -> VmView {
         (Ok(Reading::Unreadable(u)), _) if matches!(u.class, Class::Waiting | Class::Transient) => {
             Standing::Reconciling
         }
-        (_, Reason::Pending | Reason::ItemMissing | Reason::VaultNotFound) => Standing::Reconciling,
+        (_, Reason::Pending | Reason::ItemMissing | Reason::Suspended | Reason::VaultNotFound) => Standing::Reconciling,
         _ => Standing::Stalled,
     };
     let mut conditions = trio(standing, obstacle.reason, &obstacle.message).to_vec();
@@ -168,8 +168,8 @@ fn seen(facts: &VmFacts, item: &Item, side: Side) -> VmView {
     let name = if item.friendly_name.is_empty() { &item.name } else { &item.friendly_name };
     let runs = format!("{name} runs on its {} side ({region}).", side.as_str());
     let (standing, reason, message) = match (&facts.suspended, &facts.unknown_outcome) {
-        (Some(why), _) => (Standing::Stalled, Reason::Suspended, format!("{why} {runs}")),
-        (None, Some(unknown)) => (Standing::Stalled, Reason::OutcomeUnknown, unknown.clone()),
+        (Some(why), _) => (Standing::Reconciling, Reason::Suspended, format!("{why} {runs}")),
+        (None, Some(unknown)) => (Standing::Reconciling, Reason::OutcomeUnknown, unknown.clone()),
         (None, None) => (Standing::Ready, Reason::Ready, runs),
     };
     let mut conditions = trio(standing, reason, &message).to_vec();

@@ -1,7 +1,7 @@
 //! What Argo CD and Flux make of the objects: the health script run by the interpreter that Argo CD uses, the expressions
 //! of Flux by the API server's CEL.
 
-use crate::harness::{Binaries, ControlPlane, RunDir, eventually, lua, say};
+use crate::harness::{Binaries, ControlPlane, RunDir, eventually, judgement, lua, say};
 use crate::helm::objects;
 use crate::stage::DEADLINE;
 use serde_json::{Value, json};
@@ -45,8 +45,7 @@ fn cases() -> Vec<(Value, &'static str, &'static str)> {
         (trio("Ready", "AlreadyThere"), "Healthy", "Current"),
         (trio("Stalled", "JobFailed"), "Degraded", "Failed"),
         (trio("Stalled", "Expired"), "Degraded", "Failed"),
-        (trio("Stalled", "OutcomeUnknown"), "Suspended", "InProgress"),
-        (trio("Stalled", "Suspended"), "Suspended", "InProgress"),
+        (trio("Reconciling", "OutcomeUnknown"), "Suspended", "InProgress"),
     ]
 }
 
@@ -113,6 +112,7 @@ async fn flux_waits_while_it_runs_and_fails_only_what_failed() {
         })
         .await;
         assert_eq!(told, expected, "{object}");
+        assert_eq!(format!("{:?}", judgement(&object)), expected, "kstatus alone, of {object}");
     }
 }
 

@@ -1,11 +1,7 @@
 //! Every change of an object that a tool which waits could see, judged by the rules of kstatus as it comes. Of every kind: it
 //! observed nothing that is not there yet, and one of Ready, Reconciling and Stalled is True. Of a request: never Current while
-//! something runs or where nothing ran, never Failed before it ended, and nothing else once it ended.
-//!
-//! Two words of Stalled are exempt from the last two, `OutcomeUnknown` and `Suspended`: a person is waited for, and the request
-//! goes on by what they do. Plain kstatus, which knows no reasons, says Failed of both. Tools that are given the expressions of
-//! Flux or the `health.lua` of `deploy/gitops` say that it waits (`flux_waits_while_it_runs_and_fails_only_what_failed`,
-//! `argo_cd_tells_work_from_waiting_and_from_failure`).
+//! something runs or where nothing ran, never Failed before it ended, so never while a person is waited for, and nothing else
+//! once it ended.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,8 +20,6 @@ const REQUESTS: [&str; 4] = ["FailoverRequest", "ChangeRecoveryPointRequest", "C
 const OTHERS: [&str; 3] = ["RequestDecision", "RecoveryVault", "ReplicatedVm"];
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Stalled for these reasons is no end: `docs/gitops.md` has tools read them as waiting for a person.
-const FOR_A_PERSON: [&str; 2] = ["OutcomeUnknown", "Suspended"];
 /// A request that ended well without a call, or whose calls an earlier object of its name made.
 const WITHOUT_A_CALL: [&str; 3] = ["AlreadyThere", "NothingToDo", "AlreadyRun"];
 /// The phases of a request that ended otherwise than well.
@@ -74,7 +68,7 @@ impl Judge {
             if course.ended.is_some_and(|ended| ended != judgement) {
                 broken.push("it had ended, and goes on".to_owned());
             }
-            if judgement != Judgement::InProgress && !waits_for_a_person(object) {
+            if judgement != Judgement::InProgress {
                 course.ended = Some(judgement);
             }
         }
@@ -116,7 +110,7 @@ fn broken_alone(kind: &str, object: &Value, judgement: Judgement) -> Vec<String>
         Judgement::Current if operations.is_empty() && !WITHOUT_A_CALL.contains(&reason(object)) => {
             broken.push("it is Current and never ran".to_owned());
         }
-        Judgement::Failed if !ENDED_ILL.contains(&phase) && !waits_for_a_person(object) => {
+        Judgement::Failed if !ENDED_ILL.contains(&phase) => {
             broken.push("it is Failed and has not ended".to_owned());
         }
         _ => {}
@@ -130,10 +124,6 @@ fn holds(object: &Value, kind: &str) -> bool {
 
 fn reason(object: &Value) -> &str {
     condition(object, "Ready").and_then(|ready| ready["reason"].as_str()).unwrap_or_default()
-}
-
-fn waits_for_a_person(object: &Value) -> bool {
-    holds(object, "Stalled") && FOR_A_PERSON.contains(&reason(object))
 }
 
 /// The generic rules of kstatus, in their order.

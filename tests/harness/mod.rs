@@ -42,7 +42,7 @@ pub use binaries::{
     product_binary,
 };
 pub use control_plane::{ControlPlane, Options, say};
-pub use kstatus::{Judge, Judgement, KstatusWatch};
+pub use kstatus::{Judge, Judgement, KstatusWatch, judgement};
 pub use kubectl::{KubectlOutput, kubectl};
 pub use operator::{Operator, OperatorOptions};
 pub use pki::Pki;

@@ -19,7 +19,7 @@ fn call_id(object: &Value) -> &str {
 async fn a_request_is_taken_back_before_its_call_and_not_afterwards() {
     let world = World::new().await;
     world.apply(format!("{}  suspend: true\n", sample("vm"))).await;
-    world.wait("ReplicatedVm", "app01", ("Stalled", "True", Some("Suspended"))).await;
+    world.wait("ReplicatedVm", "app01", ("Reconciling", "True", Some("Suspended"))).await;
     world.apply(sample("failover")).await;
     world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("Suspended"))).await;
     world.apply(decision("take-back", "  decision: Cancel")).await;
@@ -123,7 +123,7 @@ async fn a_call_that_a_person_says_did_not_happen_frees_the_vm_and_is_not_sent_a
     let id = call_id(&open).to_owned();
     let unknown = eventually(Duration::from_secs(260), "an unknown outcome", async || {
         let object = world.get("FailoverRequest", FAILOVER).await;
-        if reads(&object, "Stalled") == ("True", "OutcomeUnknown") {
+        if reads(&object, "Reconciling") == ("True", "OutcomeUnknown") {
             Ok(object)
         } else {
             Err(format!("{:#}", object["status"]))
@@ -131,11 +131,11 @@ async fn a_call_that_a_person_says_did_not_happen_frees_the_vm_and_is_not_sent_a
     })
     .await;
     assert!(
-        message(&unknown, "Stalled").contains(&id) && message(&unknown, "Stalled").contains("RequestDecision"),
+        message(&unknown, "Reconciling").contains(&id) && message(&unknown, "Reconciling").contains("RequestDecision"),
         "{unknown:#}"
     );
-    let vm = world.wait("ReplicatedVm", "app01", ("Stalled", "True", Some("OutcomeUnknown"))).await;
-    assert!(message(&vm, "Stalled").contains(&id), "{vm:#}");
+    let vm = world.wait("ReplicatedVm", "app01", ("Reconciling", "True", Some("OutcomeUnknown"))).await;
+    assert!(message(&vm, "Reconciling").contains(&id), "{vm:#}");
     world.delete("failoverrequest", FAILOVER).await;
     world
         .apply(decision("did-not", &format!("  decision: Release\n  clientRequestId: {id}\n  outcome: DidNotHappen")))

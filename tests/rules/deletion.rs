@@ -42,7 +42,7 @@ async fn i06_rule_12_every_object_deleted_in_mid_run_and_made_again_leaves_one_c
 async fn rule_12_waiting_and_finished_requests_are_deleted_without_a_trace_in_azure() {
     let world = World::new().await;
     world.apply(format!("{}  suspend: true\n", sample("vm"))).await;
-    world.wait("ReplicatedVm", "app01", ("Stalled", "True", Some("Suspended"))).await;
+    world.wait("ReplicatedVm", "app01", ("Reconciling", "True", Some("Suspended"))).await;
     world.apply(failover("waiting", "")).await;
     world.wait("FailoverRequest", "waiting", ("Reconciling", "True", Some("Suspended"))).await;
     world.delete("failoverrequest", "waiting").await;

@@ -137,7 +137,7 @@ async fn rule_09_sides_that_disagree_and_items_that_are_not_there_are_named() {
 async fn rule_09_suspension_holds_until_it_ends() {
     let world = World::new().await;
     world.apply(format!("{}  suspend: true\n", sample("vm"))).await;
-    world.wait("ReplicatedVm", "app01", stalls("Suspended")).await;
+    world.wait("ReplicatedVm", "app01", waits("Suspended")).await;
     held(&world, FAILOVER, "", waits("Suspended"), "suspend is true").await;
     world.apply(sample("vm")).await;
     world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;

@@ -186,7 +186,7 @@ async fn rule_10_a_request_that_ran_does_not_follow_its_name_to_another_vm() {
 async fn rule_10_a_waiting_request_does_not_follow_its_name_to_another_vm() {
     let world = World::new().await;
     world.apply(format!("{}  suspend: true\n", sample("vm"))).await;
-    world.wait("ReplicatedVm", "app01", ("Stalled", "True", Some("Suspended"))).await;
+    world.wait("ReplicatedVm", "app01", ("Reconciling", "True", Some("Suspended"))).await;
     world.apply(sample("failover")).await;
     let waiting = world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("Suspended"))).await;
     assert_eq!(reads(&waiting, "Accepted").0, "True");

@@ -16,9 +16,6 @@ for _, condition in ipairs(status.conditions or {}) do
       end
       return { status = "Progressing", message = message }
     elseif condition.type == "Stalled" then
-      if waits_for_a_person[condition.reason] then
-        return { status = "Suspended", message = message }
-      end
       return { status = "Degraded", message = message }
     end
   end

@@ -175,7 +175,7 @@ pub struct RecoveryVaultStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["step".into()]))]
     pub adoption: Vec<Adoption>,
     /// Ready: the vault answers and is being followed; reason ReadOnly where nothing is sent to it. Reconciling: the first
-    /// answer is awaited. Stalled: somebody has to mend what the message names; nothing is begun meanwhile.
+    /// answer is awaited, or it is suspended. Stalled: somebody has to mend what the message names; nothing is begun meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<super::condition::ConditionSchema>", length(max = 12))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -246,7 +246,8 @@ pub struct ReplicatedVmStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Text<1024>>")]
     pub recovered_vm_id: Option<String>,
-    /// Ready: the machine is found and followed. Stalled: somebody has to mend what the message names. Protected,
+    /// Ready: the machine is found and followed. Reconciling: it is looked for, or waits for a person's word (Suspended,
+    /// OutcomeUnknown). Stalled: somebody has to mend what the message names. Protected,
     /// ReplicationHealthy, FailoverReady, PendingCommit, NeedsReprotect, DrillCurrent: see their messages.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<super::condition::ConditionSchema>", length(max = 12))]

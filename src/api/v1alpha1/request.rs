@@ -118,8 +118,9 @@ pub struct RequestStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Text<1024>>")]
     pub recovered_vm_id: Option<String>,
-    /// Ready: it is done. Reconciling: it runs, or waits for the reason given. Stalled: it failed, was refused or
-    /// expired, and will not go on; the message says what to do. The others tell how far it came.
+    /// Ready: it is done. Reconciling: it runs, or waits for the reason given; OutcomeUnknown waits for a
+    /// RequestDecision. Stalled: it failed, was refused or expired, and will not go on; the message says what to do. The
+    /// others tell how far it came.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<super::condition::ConditionSchema>", length(max = 12))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -156,7 +156,8 @@ fn says(status: Option<&RequestStatus>, reason: &str) -> bool {
     status.is_some_and(|s| s.conditions.iter().any(|c| c.type_ == "Ready" && c.reason == reason))
 }
 
-/// Whether the status shows an end of the request itself: neither an unknown outcome nor another spec's name is one.
+/// Whether the status shows an end of the request itself: neither an unknown outcome, which older versions showed as
+/// Stalled, nor another spec's name is one.
 fn says_ended(status: Option<&RequestStatus>) -> bool {
     let told = status.map(|s| s.conditions.as_slice()).unwrap_or_default();
     let over = told.iter().filter(|c| (c.type_ == "Ready" || c.type_ == "Stalled") && c.status == "True");

@@ -107,7 +107,7 @@ fn phase(standing: Standing, reason: Reason, run: &Run<'_>) -> &'static str {
     match (standing, run.result.map(|r| r.end), reason) {
         (_, Some(end), _) => end.as_str(),
         (Standing::Stalled, None, Reason::NameReused) => "Refused",
-        (Standing::Stalled, None, _) => "Unknown",
+        (_, None, Reason::OutcomeUnknown) => "Unknown",
         (_, None, Reason::JobRunning | Reason::JobUnreadable) => "Running",
         (_, None, Reason::Submitting | Reason::Resolving | Reason::NotSent) => "Submitting",
         (_, None, Reason::Ending) => "Ending",

@@ -199,7 +199,7 @@ impl Case<'_> {
             obstacle.message
         );
         let unknown = Obstacle::new(Reason::OutcomeUnknown, text);
-        Box::new(show(self.facts, Standing::Stalled, &unknown, None, Next::After(BLOCKED)))
+        Box::new(show(self.facts, Standing::Reconciling, &unknown, None, Next::After(BLOCKED)))
     }
 
     /// Whether the item may still show the state before the step that just ended: it lags its job.

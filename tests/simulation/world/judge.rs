@@ -37,7 +37,7 @@ pub enum Standing {
     Succeeded,
     /// Stalled, for good.
     Failed,
-    /// Stalled, because nobody knows what came of its call: a person says.
+    /// Nobody knows what came of its call: a person says, and is waited for.
     Unknown,
     /// On its way.
     Open,
@@ -50,8 +50,8 @@ pub fn standing(object: Option<&Value>) -> Standing {
     let Some(object) = object else { return Standing::Gone };
     match (condition(object, "Ready"), condition(object, "Stalled")) {
         (("True", _), _) => Standing::Succeeded,
-        (_, ("True", "OutcomeUnknown")) => Standing::Unknown,
         (_, ("True", _)) => Standing::Failed,
+        ((_, "OutcomeUnknown"), _) => Standing::Unknown,
         _ => Standing::Open,
     }
 }

@@ -87,7 +87,7 @@ fn given_a_word_that_it_happened_when_azure_shows_that_job_then_it_is_followed()
     ];
     for azure in wrong {
         let decision = decide(&with(word(), facts.clone()), &azure);
-        assert_eq!((effect(&decision), standing(&decision)), ("none", Some(Standing::Stalled)), "{azure:?}");
+        assert_eq!((effect(&decision), standing(&decision)), ("none", Some(Standing::Reconciling)), "{azure:?}");
         assert!(message(&decision).contains("names job j9"), "{}", message(&decision));
     }
     let unread = Azure { named: None, ..azure(item()) };

@@ -230,7 +230,17 @@ proptest! {
             let all: Vec<_> = ["Ready", "Reconciling", "Stalled", "Accepted"].iter().chain(own).copied().collect();
             prop_assert_eq!(kinds, all);
             prop_assert_eq!(view.conditions[..3].iter().filter(|c| c.truth == Truth::True).count(), 1);
+            let failed = view.conditions[2].truth == Truth::True;
+            let ended_ill = ["Failed", "Refused", "Expired", "Cancelled", "TargetChanged"].contains(&view.phase);
+            prop_assert_eq!(failed, ended_ill, "failed is what ended ill, never what waits for a person");
             prop_assert!(view.conditions.iter().all(|c| !c.message.is_empty() || facts.vm.as_ref().is_ok_and(|vm| vm.suspended.is_some())));
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_a_change((facts, azure) in world()) {
+        if let Effect::Write(record) = decide(&facts, &azure).effect {
+            prop_assert_ne!(Some(record), facts.record);
         }
     }
 

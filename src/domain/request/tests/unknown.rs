@@ -39,7 +39,7 @@ fn given_an_unknown_outcome_when_time_passes_then_it_is_named_unknown_and_never_
     let silent = job("x", "UnplannedFailover", Phase::Running, None);
     let stub = Job { detailed: false, scenario: None, target: None, started: None, ..silent.clone() };
     let resolving = (Standing::Reconciling, Reason::Resolving);
-    let unknown = (Standing::Stalled, Reason::OutcomeUnknown);
+    let unknown = (Standing::Reconciling, Reason::OutcomeUnknown);
     let table = [
         (Duration::ZERO, listed(vec![]), resolving),
         (LONG - Duration::from_millis(1), listed(vec![]), resolving),
@@ -202,7 +202,7 @@ fn given_the_vm_changed_after_the_proof_when_the_second_attempt_is_due_then_noth
     for item in [pending(), committed(), reversed()] {
         let decision = decide(&unresolved(absent.clone()), &Azure { ..azure(item) });
         assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)));
-        assert_eq!(standing(&decision), Some(Standing::Stalled));
+        assert_eq!(standing(&decision), Some(Standing::Reconciling));
     }
 }
 
@@ -277,7 +277,7 @@ fn given_a_call_said_to_be_unknown_when_it_could_be_proven_to_have_come_to_nothi
         let facts = Facts { adoption: Adoption::Confirmed, ..facts };
         let decision = decide(&facts, &nothing(Some(600)));
         assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)), "{azure:?}");
-        assert_eq!(standing(&decision), Some(Standing::Stalled));
+        assert_eq!(standing(&decision), Some(Standing::Reconciling));
     }
 }
 
