@@ -1,7 +1,8 @@
-//! What an operator of these runs has counted is searched for secrets like what it has logged, however it ends.
+//! What an operator of these runs has counted is searched for secrets like what it has logged, however it ends; so is what
+//! their API server was asked to keep.
 
 use crate::act::FAILOVER;
-use crate::harness::{Program, RunDir, Supervised};
+use crate::harness::{ControlPlane, Options, Program, RunDir, Supervised};
 use crate::stage::{DEADLINE, Ground, Stage};
 use axum::Router;
 use axum::routing::get;
@@ -33,9 +34,9 @@ async fn impostor(metrics: &'static str) -> Supervised {
     impostor
 }
 
-/// What the search says when this operator goes, if it says anything.
-fn said_at_the_end(operator: Supervised) -> Option<String> {
-    let end = catch_unwind(AssertUnwindSafe(|| drop(operator)));
+/// What the search says when this operator or ground goes, if it says anything.
+fn said_at_the_end<T>(ended: T) -> Option<String> {
+    let end = catch_unwind(AssertUnwindSafe(|| drop(ended)));
     end.err().map(|panic| panic.downcast_ref::<String>().cloned().unwrap_or_default())
 }
 
@@ -49,4 +50,20 @@ async fn i19_a_secret_in_the_metrics_of_an_operator_is_found_when_it_was_killed_
         let said = said_at_the_end(operator).expect("a secret is said to be there");
         assert!(said.contains("hold a secret") && said.contains(leaking.split('"').nth(1).unwrap()), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i18_a_secret_that_the_api_server_was_asked_to_keep_is_found_when_a_stage_or_its_cluster_goes() {
+    let options = Options { controller_manager: false, ..Options::default() };
+    let ground = Ground::on(ControlPlane::start(options).await.unwrap()).await;
+    let innocent = Stage::set(&ground, &FAILOVER).await;
+    assert_eq!(said_at_the_end(innocent), None);
+    let stage = Stage::set(&ground, &FAILOVER).await;
+    let leaking = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: leak}\ndata: {said: eyJTOKCANARY}\n";
+    ground.plane.apply(&leaking.replace("leak}", &format!("leak, namespace: {}}}", stage.namespace))).await;
+    let said = said_at_the_end(stage).expect("a secret is said to be there");
+    assert!(said.contains("asked to keep TOKCANARY") && said.contains("eyJTOKCANARY"), "{said}");
+    // What was searched is not searched again, and the secret is still there to be found.
+    let said = said_at_the_end(ground).expect("a secret is said to be there");
+    assert!(said.contains("asked to keep TOKCANARY"), "{said}");
 }

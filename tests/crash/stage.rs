@@ -4,7 +4,8 @@
 
 use crate::act::Act;
 use crate::harness::{
-    ControlPlane, KstatusWatch, Options, Program, RunDir, Simulator, Supervised, eventually, objects, product_binary,
+    ControlPlane, KstatusWatch, Options, Program, RunDir, Simulator, Supervised, canary, eventually, objects,
+    product_binary,
 };
 use crate::proxy::Proxy;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams, PostParams};
@@ -80,7 +81,8 @@ impl Ground {
         Self::on(ControlPlane::start_lasting().await.unwrap()).await
     }
 
-    async fn on(plane: ControlPlane) -> Self {
+    /// On this one.
+    pub async fn on(plane: ControlPlane) -> Self {
         plane.install_crds().await;
         let less = RBAC.replace(READS_DEFINITIONS, "");
         assert_ne!(less, RBAC, "the manifest no longer has the rule that is left out");
@@ -101,6 +103,15 @@ pub struct Stage<'a> {
     /// Judges each state of each object in this namespace, past the proxy.
     _kstatus: KstatusWatch,
     kubeconfig: PathBuf,
+}
+
+impl Drop for Stage<'_> {
+    /// The ground that all share outlives its tests, so what it was asked to keep is searched after each of them.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            canary::assert_none("", Some(self.ground.plane.dir()));
+        }
+    }
 }
 
 static NEXT: AtomicU32 = AtomicU32::new(0);

@@ -2,8 +2,8 @@
 //! and every signed URL, and `super::planter` in all the rest of an answer. The log of every operator that a test starts as a process is
 //! searched for them when it ends, however it ends, and its last metrics, where it could still show any; in the tests on a node, the
 //! logs of its Pods. All that the API server was ever asked to keep is searched too, by the write-ahead log of its etcd, where a
-//! `super::Operator` ends and at the end of a test on a node, for `TOKCANARY` and `SIGCANARY` alone: the others the tests themselves
-//! brought there. The tests of crashes and of the chart start their operators otherwise, and search log and metrics only.
+//! `super::Operator` or a `super::ControlPlane` ends and at the end of a test on a node, for `TOKCANARY` and `SIGCANARY` alone: the
+//! others the tests themselves brought there.
 
 use std::collections::HashMap;
 use std::fs::File;

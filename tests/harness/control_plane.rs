@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use super::binaries::Binaries;
+use super::canary;
 use super::kubectl::{KubectlOutput, kubectl};
 use super::objects;
 use super::pki::Pki;
@@ -74,6 +75,15 @@ impl Drop for KeptData {
     }
 }
 
+impl Drop for ControlPlane {
+    /// Whatever a test was about, nobody had its API server keep a secret.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            canary::assert_none("", Some(self.dir()));
+        }
+    }
+}
+
 static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
 
 impl ControlPlane {
@@ -122,8 +132,10 @@ impl ControlPlane {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Kills all servers at once, as a machine's death would.
+    /// Kills all servers at once, as a machine's death would. What etcd holds by then is searched, for it may be put back to
+    /// an older state.
     pub fn kill_servers(&self) {
+        canary::assert_none("", Some(self.dir()));
         self.servers().iter_mut().for_each(Supervised::kill);
     }
 
