@@ -53,7 +53,7 @@ async fn i19_a_secret_in_the_metrics_of_an_operator_is_found_when_it_was_killed_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn i18_a_secret_that_the_api_server_was_asked_to_keep_is_found_when_a_stage_or_its_cluster_goes() {
+async fn i19_a_secret_that_the_api_server_was_asked_to_keep_is_found_when_a_stage_or_its_cluster_goes() {
     let options = Options { controller_manager: false, ..Options::default() };
     let ground = Ground::on(ControlPlane::start(options).await.unwrap()).await;
     let innocent = Stage::set(&ground, &FAILOVER).await;
