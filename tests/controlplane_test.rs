@@ -235,9 +235,24 @@ fn request(phase: &str, holds: &str, reason: &str, ended: Option<bool>) -> Value
 }
 
 fn judged(states: &[Value]) -> Judge {
+    judged_as("FailoverRequest", states)
+}
+
+fn judged_as(kind: &str, states: &[Value]) -> Judge {
     let mut judge = Judge::default();
-    states.iter().for_each(|state| judge.see("FailoverRequest", state));
+    states.iter().for_each(|state| judge.see(kind, state));
     judge
+}
+
+#[test]
+fn the_judge_takes_no_vault_or_vm_for_failed_that_waits_for_a_person() {
+    for kind in ["RecoveryVault", "ReplicatedVm"] {
+        let of = |holds, reason| judged_as(kind, &[request("", holds, reason, None)]).broken().len();
+        assert_eq!(
+            (of("Stalled", "Suspended"), of("Reconciling", "Suspended"), of("Stalled", "AccessDenied")),
+            (1, 0, 0)
+        );
+    }
 }
 
 #[test]

@@ -150,7 +150,7 @@ impl Tally {
 }
 
 /// Why the outcome of a request's call is not known, in the words of its condition, without names of jobs.
-fn cause(object: &Value) -> String {
+pub fn cause(object: &Value) -> String {
     let conditions = object["status"]["conditions"].as_array();
     let ready = conditions.and_then(|all| all.iter().find(|condition| condition["type"] == "Ready"));
     let message = ready.and_then(|ready| ready["message"].as_str()).unwrap_or_default();

@@ -46,7 +46,7 @@ pub enum Ends {
 pub struct Stop {
     /// Its sample.
     pub request: &'static str,
-    /// The condition that tells it: Stalled when it ended or needs a person, Reconciling when it waits, else Ready.
+    /// The condition that tells it: Stalled when it ended, Reconciling when it waits, else Ready.
     pub condition: &'static str,
     /// Its reason.
     pub reason: &'static str,
@@ -56,7 +56,7 @@ pub struct Stop {
     pub called: bool,
 }
 
-/// A request that has ended badly or needs a person.
+/// A request that has ended badly.
 pub const fn stalls(request: &'static str, reason: &'static str, says: &'static str) -> Stop {
     Stop { request, condition: "Stalled", reason, says, called: false }
 }

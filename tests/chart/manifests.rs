@@ -3,7 +3,7 @@
 
 use crate::harness::{Binaries, ControlPlane, say};
 use crate::helm::{CHART, Helm, find, objects};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -110,6 +110,34 @@ async fn the_network_lets_out_to_the_ports_that_are_named_and_no_others() {
         let rules = find(&rendered, "NetworkPolicy", "asr-operator")["spec"]["egress"].clone();
         let azure = rules[2]["ports"].as_array().unwrap().iter().map(|rule| rule["port"].to_string());
         assert_eq!(azure.collect::<Vec<_>>(), ports, "{set}: {rules:#}");
+    }
+}
+
+#[tokio::test]
+async fn the_network_lets_in_to_the_metrics_alone_and_out_to_instance_metadata_for_managed_identities_alone() {
+    let helm = Helm::offline().await;
+    for (set, wanted) in [
+        ("traces.endpoint=http://collector.example.com:4318", vec![]),
+        ("credentials.managedIdentityNamespaces={demo}", vec!["169.254.169.254/32"]),
+    ] {
+        let policy =
+            find(&objects(&helm.template(&["--set", set]).await), "NetworkPolicy", "asr-operator")["spec"].clone();
+        assert_eq!(policy["policyTypes"], json!(["Ingress", "Egress"]));
+        let ingress = policy["ingress"].as_array().unwrap();
+        assert_eq!(
+            (ingress.len(), &ingress[0]["ports"]),
+            (1, &json!([{"port": "metrics", "protocol": "TCP"}])),
+            "{policy:#}"
+        );
+        let blocks = policy["egress"].as_array().unwrap().iter().flat_map(|rule| rule["to"].as_array().unwrap());
+        let blocks: Vec<&Value> = blocks.map(|to| &to["ipBlock"]).filter(|block| !block.is_null()).collect();
+        let metadata =
+            blocks.iter().map(|block| block["cidr"].as_str().unwrap()).filter(|cidr| cidr.starts_with("169.254."));
+        assert_eq!(metadata.collect::<Vec<_>>(), wanted, "{set}: {policy:#}");
+        let api_server = 1;
+        let anywhere = blocks.iter().filter(|block| block["cidr"] == "0.0.0.0/0").skip(api_server);
+        let kept_back = |block: &&&Value| block["except"] == json!(["169.254.0.0/16"]);
+        assert!(anywhere.clone().count() > 0 && anywhere.clone().all(|block| kept_back(&block)), "{set}: {policy:#}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Custom resource definitions that are not those of the operator: one version behind it, and one ahead.
+//! Custom resource definitions that are not those of the operator: one version behind it, one ahead, and put back while it runs.
 
 use crate::act::{Act, COMMIT, FAILOVER, START};
 use crate::harness::{Supervised, eventually};
@@ -68,4 +68,40 @@ async fn i24_definitions_one_version_behind_keep_it_from_starting_and_those_ahea
     judge(&stage, &COMMIT, end).await;
     let commit = stage.get(COMMIT.request.0, COMMIT.request.1).await.unwrap();
     assert_eq!(commit["spec"]["ahead"], "of us", "the cluster knows it: {commit:#}");
+}
+
+/// Waits until the API server drops an intent's outcome: a changed definition is not in force at once.
+async fn outcomes_are_dropped(ground: &Ground) {
+    let record = json!({
+        "apiVersion": "asr-operator.io/v1alpha1",
+        "kind": "ItemRecord",
+        "metadata": {"name": "probe", "namespace": "default"},
+        "spec": {"intent": {"outcome": "Accepted"}},
+    });
+    let create = ["create", "--dry-run=server", "--validate=false", "--output=json", "-f", "-"];
+    eventually(DEADLINE, "a definition without an intent's outcome", async || {
+        let told = ground.plane.kubectl(&create, Some(&record.to_string())).await;
+        let said = format!("{}{}", told.stdout, told.stderr);
+        if said.contains("outcome") { Err(said) } else { Ok(()) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i24_definitions_put_back_under_a_running_operator_are_named_and_cost_no_second_call() {
+    let ground = Ground::lasting().await;
+    let stage = Stage::set(&ground, &FAILOVER).await;
+    let mut operator = stage.launch();
+    stage.vm_ready(&operator).await;
+    edit(&ground, "itemrecords", "remove", "spec/properties/intent/properties/outcome", json!(null)).await;
+    outcomes_are_dropped(&ground).await;
+    stage.create(FAILOVER.manifest).await;
+    let told = |line: &str| line.contains("kept nothing of what was written").then_some(());
+    operator.wait_for_line(DEADLINE, "line that says what is not kept", told).await.unwrap();
+    assert_eq!(stage.sent().await.len(), 1, "its job is found, and cannot be written down");
+    let apply = ["apply", "--server-side", "--force-conflicts", "-f", CRDS];
+    ground.plane.kubectl(&apply, None).await.expect_success();
+    let end = play(&stage, &FAILOVER, Patience::Proof).await;
+    assert_eq!(end, End::Succeeded);
+    judge(&stage, &FAILOVER, end).await;
 }

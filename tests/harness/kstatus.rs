@@ -1,5 +1,6 @@
 //! Every change of an object that a tool which waits could see, judged by the rules of kstatus as it comes. Of every kind: it
-//! observed nothing that is not there yet, and one of Ready, Reconciling and Stalled is True. Of a request: never Current while
+//! observed nothing that is not there yet, one of Ready, Reconciling and Stalled is True, and it is never Failed by the name of
+//! what a person is waited for. Of a request: never Current while
 //! something runs or where nothing ran, never Failed before it ended, so never while a person is waited for, and nothing else
 //! once it ended.
 
@@ -20,6 +21,8 @@ const REQUESTS: [&str; 4] = ["FailoverRequest", "ChangeRecoveryPointRequest", "C
 const OTHERS: [&str; 3] = ["RequestDecision", "RecoveryVault", "ReplicatedVm"];
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// For these reasons an object of any kind waits for a person's word.
+const FOR_A_PERSON: [&str; 3] = ["OutcomeUnknown", "ReadOnly", "Suspended"];
 /// A request that ended well without a call, or whose calls an earlier object of its name made.
 const WITHOUT_A_CALL: [&str; 3] = ["AlreadyThere", "NothingToDo", "AlreadyRun"];
 /// The phases of a request that ended otherwise than well.
@@ -98,6 +101,9 @@ fn broken_alone(kind: &str, object: &Value, judgement: Judgement) -> Vec<String>
     let held = trio.iter().filter(|one| holds(object, one)).count();
     if !status["conditions"].is_null() && held != 1 {
         broken.push(format!("{held} of {trio:?} are True"));
+    }
+    if judgement == Judgement::Failed && FOR_A_PERSON.contains(&reason(object)) {
+        broken.push("it is Failed and waits for a person".to_owned());
     }
     if !REQUESTS.contains(&kind) {
         return broken;

@@ -4,6 +4,7 @@ use super::mind::Mind;
 use super::search::{Found, explore};
 use super::switch::Guards;
 use super::world::{Config, Faults, Times, World, names};
+use std::io::Write;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -39,7 +40,14 @@ impl Row {
         let began = Instant::now();
         let found = self.explore(Guards::ALL, true, 0, mind);
         let (lock, took) = (mind.lock().unwrap().asked, began.elapsed());
-        println!("{}: {} states, all of them; {lock} decisions of the product; {took:.1?}", self.name, found.states);
+        let Row { name, world, faults, times } = self;
+        let bounds = format!("{world:?}, {faults:?}, {times:?}");
+        writeln!(
+            std::io::stderr(),
+            "{name}: {} states, all of them within {bounds}; {lock} decisions of the product; {took:.1?}",
+            found.states
+        )
+        .ok();
         let bad: Vec<_> = found.bad.iter().map(|(bit, way)| (names(*bit), way)).collect();
         assert!(bad.is_empty(), "{} breaks {bad:?}", self.name);
         assert!(found.complete, "{}: more than {MOST} states", self.name);

@@ -31,6 +31,7 @@ async fn rule_08_a_failover_of_the_portal_is_committed_by_a_request() {
 async fn i11_rule_13_a_commit_of_the_portal_leaves_nothing_to_do() {
     let world = World::new().await;
     world.fail_over().await;
+    world.wait("ReplicatedVm", "app01", ("PendingCommit", "True", None)).await;
     world.portal("failoverCommit").await;
     world.sim.clock(json!({"advanceSeconds": 900})).await;
     world.apply(sample("commit")).await;

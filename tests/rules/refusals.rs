@@ -211,6 +211,23 @@ async fn i18_a_secret_of_another_namespace_is_not_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn i18_a_service_account_of_another_namespace_is_not_used() {
+    let world = World::with(Setup { with_vm: false, ..Setup::default() }).await;
+    let elsewhere = world.operator_namespace.clone();
+    world
+        .plane
+        .kubectl(&["create", "serviceaccount", "theirs", "--namespace", &elsewhere], None)
+        .await
+        .expect_success();
+    world.apply(sample("vault").replace("serviceAccountName: asr", "serviceAccountName: theirs")).await;
+    let vault = world.wait("RecoveryVault", "vault-dr", ("Ready", "False", Some("CredentialsFailed"))).await;
+    let said = message(&vault, "Ready");
+    assert!(said.contains(&format!("{}/theirs", world.namespace)), "it is looked for here: {vault:#}");
+    let asked = world.sim.get("requests").await;
+    assert!(!asked.to_string().contains("token"), "nothing was asked of Entra ID: {asked:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn i18_a_service_account_token_that_another_cluster_signed_is_worth_nothing() {
     // The same issuer, namespace and name, and another key.
     let others = |seed: &str| format!("{seed}\n{}", federation(&Pki::create().unwrap().service_account_public_key));

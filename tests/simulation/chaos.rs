@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::Value;
 
-use crate::tally::Tally;
+use crate::tally::{self, Tally};
 use crate::world::judge::{Asked, duplicates};
 use crate::world::manifest::Verb;
 use crate::worlds;
@@ -32,6 +32,14 @@ fn a_hundred_and_twenty_requests_in_a_storm_are_neither_doubled_nor_lost_and_the
     for class in ["crash before", "crash after", "pause before", "answer lost", "arrives late"] {
         assert!(faults[class].as_u64() > Some(0), "{class}: {told:#}");
     }
+}
+
+#[test]
+fn why_an_outcome_is_not_known_is_counted_by_the_words_of_the_request() {
+    let message = "Whether Azure executed the failover (client request id 1234-5678) cannot be known, and it is not sent again. The list of jobs was read and no job since the call carries its id. It was sent twice already. Look at the VM.";
+    let ready = serde_json::json!({"type": "Ready", "status": "False", "reason": "OutcomeUnknown", "message": message});
+    let cause = tally::cause(&serde_json::json!({"status": {"conditions": [ready]}}));
+    assert_eq!(cause, "The list of jobs was read and no job since the call carries its id. It was sent twice already.");
 }
 
 #[test]

@@ -23,6 +23,7 @@ struct Outcome {
     digest: u64,
     tail: String,
     standings: Vec<Standing>,
+    faults: u64,
 }
 
 fn run(seed: u64, shapes: &Arc<Shapes>, keeps_crossings: bool) -> Outcome {
@@ -35,7 +36,7 @@ fn run(seed: u64, shapes: &Arc<Shapes>, keeps_crossings: bool) -> Outcome {
             quarantine: Duration::from_secs(300),
             retry_unknown: chance.hit(0.8),
             adoption: chance.hit(0.8),
-            job_list_lag: chance.below(3) * 40,
+            job_list_lag: chance.below(4) * 40,
             job_seconds: 30 + chance.below(4) * 60,
             keeps_crossings,
             ..Setup::default()
@@ -63,6 +64,7 @@ fn run(seed: u64, shapes: &Arc<Shapes>, keeps_crossings: bool) -> Outcome {
             digest: world.trace.digest(),
             tail: world.trace.tail(400),
             standings: weather.asked.iter().map(|asked| weather.stands(asked)).collect(),
+            faults: world.trace.faults().values().sum(),
         }
     })
 }
@@ -84,14 +86,22 @@ fn i1_i2_i9_i14_i15_i16_hold_in_random_storms() {
     let count = std::env::var("ASR_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS);
     let seeds: Vec<u64> = (0..count).collect();
     let ends = std::sync::Mutex::new(std::collections::BTreeMap::<Standing, u64>::new());
+    let faults = std::sync::atomic::AtomicU64::new(0);
     let wrong = on_two_threads(&seeds, |seed| {
         let outcome = run(*seed, &shapes, false);
+        faults.fetch_add(outcome.faults, std::sync::atomic::Ordering::Relaxed);
         let mut ends = ends.lock().unwrap();
         outcome.standings.iter().for_each(|standing| *ends.entry(*standing).or_default() += 1);
         (!outcome.wrong.is_empty()).then(|| format!("ASR_SEED={seed}: {:#?}", outcome.wrong))
     });
-    writeln!(std::io::stderr(), "{} seeds, requests by their end: {:?}", seeds.len(), ends.lock().unwrap()).ok();
+    let (ends, faults) = (ends.into_inner().unwrap(), faults.into_inner());
+    writeln!(std::io::stderr(), "{} seeds, {faults} faults, requests by their end: {ends:?}", seeds.len()).ok();
     assert!(wrong.is_empty(), "{} of {} seeds:\n{}", wrong.len(), seeds.len(), wrong.join("\n"));
+    let (all, well) = (ends.values().sum::<u64>(), ends.get(&Standing::Succeeded).copied().unwrap_or_default());
+    assert!(
+        faults >= count && well * 3 > all,
+        "a storm of {faults} faults in which nothing works proves little: {ends:?}"
+    );
 }
 
 #[test]

@@ -111,6 +111,17 @@ fn every_reason_of_a_row_exists() {
 }
 
 #[test]
+fn what_waits_for_a_person_is_not_said_to_be_stalled() {
+    let waiting = ["`OutcomeUnknown`", "`Suspended`", "`ReadOnly`"];
+    let wrong: Vec<&str> = rows(PAGE)
+        .iter()
+        .map(|cells| cells[1])
+        .filter(|shown| waiting.iter().any(|reason| shown.contains(&format!("{reason}, Stalled"))))
+        .collect();
+    assert_eq!(wrong, Vec::<&str>::new());
+}
+
+#[test]
 fn a_test_that_does_not_exist_is_noticed() {
     let sources = sources();
     assert!(is_test(&sources, "a_test_that_does_not_exist_is_noticed"));

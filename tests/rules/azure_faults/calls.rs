@@ -2,6 +2,7 @@
 
 use crate::harness::eventually;
 use crate::world::{COMMIT, DEADLINE, FAILOVER, ITEM, OTHER_ITEM, Setup, World, failover, message, reads, sample};
+use futures::FutureExt;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -85,7 +86,9 @@ async fn fault_a_call_of_unknown_outcome_is_found_while_its_vault_is_suspended()
 #[tokio::test(flavor = "multi_thread")]
 async fn fault_a_202_without_headers_or_that_leads_elsewhere_is_followed() {
     let world = World::new().await;
-    let elsewhere = "https://elsewhere.invalid/operationresults/bcc070e1-0012-4350-89a0-c2d99fe3e361";
+    let visits = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let elsewhere =
+        format!("https://{}/operationresults/bcc070e1-0012-4350-89a0-c2d99fe3e361", visits.local_addr().unwrap());
     world
         .sim
         .faults(json!([
@@ -98,6 +101,8 @@ async fn fault_a_202_without_headers_or_that_leads_elsewhere_is_followed() {
     world.fail_over().await;
     world.act("commit").await;
     assert_eq!(world.sent_on(ITEM).await, ["unplannedFailover", "failoverCommit"]);
+    // A connection that was tried stands in the queue of the listener, whoever ended it.
+    assert!(visits.accept().now_or_never().is_none(), "the token was nearly shown elsewhere");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -172,11 +172,11 @@ pub async fn judge(world: &World, asked: &[Asked]) -> Vec<String> {
 /// The same of a world with more than one cluster at work at once. A call rests on a look at the item that is up to `unseen`
 /// older than its arrival: what another cluster began since then it cannot have seen.
 pub async fn judge_at_once(world: &World, asked: &[Asked], unseen: SignedDuration) -> Vec<String> {
-    let ledger = world.azure.told("ledger").await;
+    let (ledger, jobs) = (world.azure.told("ledger").await, world.azure.told("jobs").await);
     let mut wrong = world.trace.violations();
     wrong.extend(duplicates(asked, &ledger));
     wrong.extend(uses(asked, &ledger));
-    wrong.extend(overlaps(&ledger, &world.azure.told("jobs").await, &world.azure.callers(), unseen));
+    wrong.extend(overlaps(&ledger, &jobs, &world.azure.callers(), unseen));
     for request in asked {
         for cluster in &request.clusters {
             let object = world.get(*cluster, request.verb.plural(), &request.name);
@@ -188,25 +188,29 @@ pub async fn judge_at_once(world: &World, asked: &[Asked], unseen: SignedDuratio
             if standing == Standing::Succeeded
                 && let Some(object) = &object
             {
-                wrong.extend(unfounded(object, &ledger, request));
+                wrong.extend(unfounded(object, &ledger, &jobs, request));
             }
         }
     }
     wrong
 }
 
-/// I16: a request that says that it succeeded, of which no call of its own was accepted.
-fn unfounded(object: &Value, ledger: &Value, request: &Asked) -> Option<String> {
+/// I16: a request that says that it succeeded, of which no call of its own was accepted and became a job that succeeded.
+fn unfounded(object: &Value, ledger: &Value, jobs: &Value, request: &Asked) -> Option<String> {
     let (_, reason) = condition(object, "Ready");
     if !matches!(reason, "Succeeded" | "SucceededWithWarning") {
         return None;
     }
+    let jobs = jobs.as_array().into_iter().flatten().filter(|job| job["properties"]["state"] == "Succeeded");
+    let well: BTreeSet<&str> = jobs.filter_map(|job| job["name"].as_str()).collect();
+    let became_one = |entry: &&Value| entry["jobId"].as_str().is_some_and(|job| well.contains(job));
     let entries = ledger.as_array().into_iter().flatten().filter(|entry| entry["accepted"] == true);
-    let made: BTreeSet<&str> = entries.filter_map(|entry| entry["clientRequestId"].as_str()).collect();
+    let made: BTreeSet<&str> =
+        entries.filter(became_one).filter_map(|entry| entry["clientRequestId"].as_str()).collect();
     let (own, item) = (ids(request), request.item);
     let of = |step: &str| own.iter().any(|(id, of)| of.starts_with(&format!("{step} ")) && made.contains(id.as_str()));
     let missing = request.verb.steps().iter().find(|step| !of(step))?;
-    Some(format!("I16: {} says {reason}, and Azure accepted no {missing} of it on item {item}", request.name))
+    Some(format!("I16: {} says {reason}, and no job of a {missing} of it on item {item} succeeded", request.name))
 }
 
 /// I15: watches a cluster for requests that had ended and end otherwise, or go on. An object whose status a person took
