@@ -147,12 +147,12 @@ impl IntentAges {
         self.known(nonce, |known| self.machine.since(known.since))
     }
 
-    /// Takes note of whether a look shows that nothing came of it, and says how long all looks have shown that.
-    pub fn looked(&self, nonce: &str, absent: bool) -> Option<Duration> {
+    /// Takes note of whether a look that began at `began` shows that nothing came of it, and says how long before that the first
+    /// of all looks began that have shown it since. A look shows what was so when it began, however long its reads took.
+    pub fn looked(&self, nonce: &str, absent: bool, began: Moment) -> Option<Duration> {
         self.known(nonce, |known| {
-            known.absent_since =
-                if absent { known.absent_since.take().or_else(|| Some(self.machine.now())) } else { None };
-            known.absent_since.map(|at| self.machine.since(at))
+            known.absent_since = if absent { known.absent_since.or(Some(began)) } else { None };
+            known.absent_since.map(|first| began.after(first))
         })
     }
 
@@ -164,5 +164,29 @@ impl IntentAges {
     /// Forgets an intent that was settled.
     pub fn forget(&self, nonce: &str) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(nonce);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::machine::ThisMachine;
+
+    #[test]
+    fn looks_are_as_far_apart_as_their_beginnings() {
+        let machine: Arc<dyn Machine> = Arc::new(ThisMachine);
+        let ages = IntentAges::new(Arc::clone(&machine));
+        let later = |moment| {
+            while machine.now() <= moment {
+                std::hint::spin_loop();
+            }
+            machine.now()
+        };
+        let first = machine.now();
+        let (second, third) = (later(first), later(later(first)));
+        assert_eq!(ages.looked("n", true, first), Some(Duration::ZERO), "its reads took until {third:?}");
+        assert_eq!(ages.looked("n", true, second), Some(second.after(first)));
+        assert_eq!(ages.looked("n", false, third), None);
+        assert_eq!(ages.looked("n", true, third), Some(Duration::ZERO), "it begins anew");
     }
 }

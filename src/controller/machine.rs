@@ -25,6 +25,13 @@ pub trait Machine: Send + Sync + fmt::Debug {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(Duration);
 
+impl Moment {
+    /// How long after `earlier` this was.
+    pub fn after(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
 impl dyn Machine {
     /// Now.
     pub fn now(&self) -> Moment {

@@ -66,7 +66,7 @@ pub(super) async fn reconcile(ctx: &Context, namespace: &str, name: &str) -> Res
         return Ok(Next::OnChange);
     }
     ctx.wake.up(Sleeper::Request(key));
-    let follows = shown.iter().any(|c| c.reason == Reason::JobRunning);
+    let follows = shown.iter().any(|c| matches!(c.reason, Reason::JobRunning | Reason::Resolving));
     Ok(Next::After(if follows { FOLLOWING } else { AGAIN }))
 }
 

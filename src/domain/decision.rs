@@ -123,6 +123,12 @@ fn cancel_effect(key: &RequestKey, record: &Record) -> (Standing, Reason, String
             }
         };
     }
+    if record.held_by(key) && may_come_to_nothing(record) {
+        let text = format!(
+            "Whether the call of {key} was executed is not known yet. If nothing came of it, {key} is taken back; a running operation is never cancelled. Where {key} says OutcomeUnknown, say in a RequestDecision what became of the call."
+        );
+        return (Standing::Reconciling, Reason::Resolving, text);
+    }
     if record.held_by(key) && !never_left(record) {
         let text = format!(
             "The call of {key} was begun before this was said, and a running operation is never cancelled: replication has stopped already and could not be started again."
@@ -130,6 +136,12 @@ fn cancel_effect(key: &RequestKey, record: &Record) -> (Standing, Reason, String
         return (Standing::Stalled, Reason::TooLate, text);
     }
     (Standing::Reconciling, Reason::Pending, format!("{key} is being taken back."))
+}
+
+/// Whether the holder's first call is open: nothing may have come of it.
+fn may_come_to_nothing(record: &Record) -> bool {
+    let open = record.intent.as_ref().is_some_and(|i| matches!(i.outcome, None | Some(Outcome::Unknown { .. })));
+    record.finished.is_empty() && open
 }
 
 /// Whether nothing of the holder's request was ever executed.
@@ -226,8 +238,9 @@ mod tests {
             (None, (Standing::Reconciling, Reason::Pending)),
             (Some(Record::empty("v", "i")), (Standing::Reconciling, Reason::Pending)),
             (Some(held(not_sent())), (Standing::Reconciling, Reason::Pending)),
-            (Some(held(None)), (Standing::Stalled, Reason::TooLate)),
-            (Some(held(unknown())), (Standing::Stalled, Reason::TooLate)),
+            (Some(held(None)), (Standing::Reconciling, Reason::Resolving)),
+            (Some(held(unknown())), (Standing::Reconciling, Reason::Resolving)),
+            (Some(held(Some(Outcome::Accepted { job: JobId("j".into()) }))), (Standing::Stalled, Reason::TooLate)),
             (Some(ended(End::Cancelled)), (Standing::Ready, Reason::Cancelled)),
             (Some(ended(End::Succeeded)), (Standing::Stalled, Reason::TooLate)),
         ];

@@ -70,9 +70,11 @@ pub(super) fn decided(
     }
     if named.and_then(Reading::known).zip(item).is_some_and(|(found, item)| may_have_become(item, intent, found)) {
         let text = format!("By a person's word job {job} is the {noun}, and is followed. {}", decision.told());
-        let obstacle = Obstacle::new(Reason::Resolving, text);
+        let obstacle = Obstacle::new(Reason::OutcomeDecided, text);
         let shown = super::request::show(facts, Standing::Reconciling, &obstacle, None, Next::Now);
-        return Decision { effect: Effect::Write(record.with_job(job.clone())), ..shown };
+        // Marked, so that nothing is learnt from it of what Azure's own jobs carry.
+        let effect = Effect::Write(record.with_job(job.clone()).without_further_attempt());
+        return Decision { effect, ..shown };
     }
     let text = format!(
         "RequestDecision {} names job {job}, which Azure does not show as a {noun} of this VM that began since the call. Look at the vault's jobs in the portal, and create another RequestDecision that names the right one, after this one is deleted.",

@@ -66,6 +66,42 @@ async fn a_job_that_a_person_names_is_followed_where_jobs_do_not_carry_their_ids
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_the_portal_that_a_person_names_is_told_with_who_said_it_and_says_nothing_of_other_jobs() {
+    let world = World::new().await;
+    world.sim.faults(json!({"operation": "unplannedFailover", "effect": "resetBefore"})).await;
+    world.apply(sample("failover")).await;
+    let open = world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("Resolving"))).await;
+    let id = call_id(&open).to_owned();
+    let portal = world.sim.actor(json!({"verb": "unplannedFailover", "item": "app01"})).await;
+    let job = portal["jobId"].as_str().unwrap();
+    let spec = format!("  decision: Release\n  clientRequestId: {id}\n  outcome: Happened\n  jobId: {job}");
+    world.apply(decision("by-hand", &spec)).await;
+    let done = world.wait("FailoverRequest", FAILOVER, ("Ready", "True", None)).await;
+    assert_eq!(done["status"]["operations"][0]["jobId"], job, "{done:#}");
+    eventually(DEADLINE, "an event of the request with who said it, and which job", async || {
+        let list = world.kubectl(&["get", "events", "--field-selector=reason=OutcomeDecided", "--output=json"]).await;
+        let list: Value = serde_json::from_str(&list.expect_success()).unwrap();
+        let of_the_request = |event: &&Value| event["involvedObject"]["kind"] == "FailoverRequest";
+        let notes =
+            list["items"].as_array().unwrap().iter().filter(of_the_request).map(|event| event["message"].to_string());
+        let notes: Vec<String> = notes.collect();
+        let told = notes.iter().any(|note| note.contains("ops@example.com") && note.contains(job));
+        if told { Ok(()) } else { Err(notes.join("; ")) }
+    })
+    .await;
+    // A call of its own is seen to carry its id; what the portal did is not held against Azure.
+    world.act("commit").await;
+    let adoption = eventually(DEADLINE, "what the jobs of the vault carry", async || {
+        let vault = world.get("RecoveryVault", "vault-dr").await;
+        let told = vault["status"]["adoption"].to_string();
+        if told.contains("Confirmed") { Ok(told) } else { Err(told) }
+    })
+    .await;
+    assert!(!adoption.contains("Contradicted"), "{adoption}");
+    assert!(world.accepted().await == ["failoverCommit"], "the failover was the portal's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_whose_answer_named_another_vms_job_is_followed_by_the_job_that_a_person_names() {
     let seed = |seed: &str| format!("{seed}\nbehaviour: {{jobActivityId: false}}\n");
     let world = World::with(Setup { seed, ..Setup::default() }).await;

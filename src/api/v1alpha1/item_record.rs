@@ -88,8 +88,8 @@ pub struct Intent {
     /// Azure's date when the intent was written.
     #[schemars(with = "DateTime")]
     pub t0: String,
-    /// Whether no further attempt follows, whatever is found out: Azure answered that something was in the way (409), or the
-    /// request said that the outcome is not known.
+    /// Whether no further attempt follows, whatever is found out: Azure answered that something was in the way (409), the
+    /// request said that the outcome is not known, or a person said which job it became.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub last_attempt: bool,
     /// What became of the call. Absent: it is not known to anybody but, perhaps, its writer.

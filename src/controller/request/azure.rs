@@ -238,19 +238,21 @@ const CAUSE_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 const MAX_CHILDREN: usize = 4;
 
 /// Notes whether the job carries the id of the call that made it, and would have been found by its words: what a second
-/// attempt will have to rest on.
+/// attempt will have to rest on. After a call that no further attempt follows, the job may be one that a person named: it tells nothing.
 fn saw_adoption(handle: &VaultHandle, facts: &Facts, job: &Reading<Job>) {
-    let intent = facts.record.as_ref().and_then(|r| r.intent.as_ref());
-    if let (Some(intent), Some(job)) = (intent, job.known().filter(|j| j.detailed)) {
+    let Some((record, intent)) = facts.record.as_ref().and_then(|r| Some((r, r.intent.as_ref()?))) else { return };
+    if let Some(job) = job.known().filter(|j| j.detailed && !intent.last) {
         let carried = job.client_request_id.as_ref().is_some_and(|id| same(id, &intent.client_request_id));
-        let vm = facts.vm.as_ref().map_or("", |vm| vm.item.friendly_name.as_str());
+        // A ReplicatedVm made anew may stand for another machine by now.
+        let own = facts.vm.as_ref().ok().filter(|vm| same(&vm.item.name, &record.item_name));
+        let vm = own.map_or("", |vm| vm.item.friendly_name.as_str());
         handle.saw_adoption(intent.step, carried && job.may_be(verb::row(intent.step).scenario, vm));
     }
 }
 
 async fn resolve(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Azure {
     let Some(intent) = facts.record.as_ref().and_then(|r| r.intent.as_ref()) else { return Azure::default() };
-    let since_intent = ctx.intents.age(&intent.nonce);
+    let (since_intent, began) = (ctx.intents.age(&intent.nonce), ctx.machine.now());
     let path = item_path(handle, facts);
     let item = async {
         match &path {
@@ -266,7 +268,7 @@ async fn resolve(ctx: &Context, handle: &VaultHandle, facts: &Facts) -> Azure {
     let jobs = detailed(handle, jobs, intent.step, (target.as_deref(), since), Purpose::Resolver).await;
     let named = named(handle, release(&facts.decisions, intent)).await;
     let seen = Azure { item, jobs: Some(jobs), named, since_intent, ..Azure::default() };
-    let absent_for = ctx.intents.looked(&intent.nonce, absent(facts, &seen));
+    let absent_for = ctx.intents.looked(&intent.nonce, absent(facts, &seen), began);
     Azure { absent_for, ..seen }
 }
 

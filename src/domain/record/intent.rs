@@ -59,8 +59,8 @@ pub struct Intent {
     pub point: Option<PointRef>,
     /// Azure's time when the intent was written.
     pub t0: Option<Timestamp>,
-    /// Whether no further attempt follows: Azure answered that something was in the way (409), or a person was told that the
-    /// call is not made again.
+    /// Whether no further attempt follows: Azure answered that something was in the way (409), a person was told that the
+    /// call is not made again, or said which job it became.
     pub last: bool,
     /// What came of it; `None` while unknown even to the writer.
     pub outcome: Option<Outcome>,

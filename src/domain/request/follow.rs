@@ -137,12 +137,26 @@ fn ended(facts: &Facts, azure: &Azure, record: &Record, intent: &Intent, job: &J
     };
     let done = finished(facts, azure, intent, job, item);
     let more = facts.request.as_ref().is_some_and(|r| r.verb.steps().len() > record.finished.len() + 1);
+    if more && found_too_late(facts, azure, intent) {
+        let text = format!(
+            "The {noun} was made, as job {}, but not its commit: what the item's record said of this request was lost, and its validUntil has passed, so it may have ended before. Nothing more is sent. Validate the VM, then create a CommitRequest if it is wanted.",
+            job.id
+        );
+        return conclude(facts, azure, End::Failed, Obstacle::new(Reason::CommitFailed, text), Some((done, job)));
+    }
     let obstacle = success(intent, job, &done, more);
     if more {
         let shown = running(facts, Reason::JobRunning, obstacle.message, Some(job), Next::Now);
         return Decision { effect: Effect::Write(record.after_step(done)), ..shown };
     }
     conclude(facts, azure, End::Succeeded, obstacle, Some((done, job)))
+}
+
+/// Whether the call is known by its job alone, and only since validUntil: its request may have ended in any way.
+fn found_too_late(facts: &Facts, azure: &Azure, intent: &Intent) -> bool {
+    let known_by_its_job = intent.body_hash.is_empty();
+    let valid = facts.request.as_ref().zip(azure.now).is_some_and(|(request, now)| now <= request.valid_until);
+    known_by_its_job && !valid
 }
 
 /// How soon the detail of a job that ended is read again.

@@ -109,7 +109,7 @@ fn phase(standing: Standing, reason: Reason, run: &Run<'_>) -> &'static str {
         (Standing::Stalled, None, Reason::NameReused) => "Refused",
         (_, None, Reason::OutcomeUnknown) => "Unknown",
         (_, None, Reason::JobRunning | Reason::JobUnreadable) => "Running",
-        (_, None, Reason::Submitting | Reason::Resolving | Reason::NotSent) => "Submitting",
+        (_, None, Reason::Submitting | Reason::Resolving | Reason::OutcomeDecided | Reason::NotSent) => "Submitting",
         (_, None, Reason::Ending) => "Ending",
         _ => "Waiting",
     }

@@ -133,6 +133,9 @@ impl Case<'_> {
         if let Some(decision) = self.adopted() {
             return decision;
         }
+        if let Some(intent) = self.before().filter(|intent| intent.last && intent.was_made() && !self.started()) {
+            return self.not_again(intent);
+        }
         // What will be told soon is waited for; what never will be ends with the request's validity.
         if let Err(decision) = self.unexplained(|job| !(job.detailed && job.is_over())) {
             return *decision;
@@ -172,7 +175,7 @@ impl Case<'_> {
     fn end(&self, end: End, obstacle: Obstacle) -> Decision {
         // A person may give up what is left to do, whatever became of the VM.
         if self.called() && !self.started() && end != End::Cancelled {
-            return *self.changed_since(&obstacle);
+            return self.changed_since(&obstacle);
         }
         if throttled::lately(self.before(), self.now) {
             return *self.wait(Reason::LookingBack, throttled::WAITS, SOON);
@@ -191,15 +194,28 @@ impl Case<'_> {
         conclude(self.facts, self.azure, End::Failed, Obstacle::new(Reason::CommitFailed, message), None)
     }
 
-    /// The VM changed after a call was proven to have come to nothing: whether it did after all is for a person to say.
-    fn changed_since(&self, obstacle: &Obstacle) -> Box<Decision> {
-        let id = self.before().map_or("", |intent| intent.client_request_id.as_str());
+    /// The VM changed after a call was proven to have come to nothing: whether it did after all is for a person to say. What
+    /// they are told holds, whatever the VM shows later: before it is said, the record makes sure of it.
+    fn changed_since(&self, obstacle: &Obstacle) -> Decision {
+        let detail = obstacle.message.clone();
+        let text = format!("A call of this request came to nothing, but now the VM is not as it was: {detail}");
+        let record = self.record.with_outcome(Outcome::Absent { detail }).without_further_attempt();
+        let obstacle = Obstacle::new(Reason::Resolving, text);
+        let shown = show(self.facts, Standing::Reconciling, &obstacle, None, Next::Now);
+        Decision { effect: Effect::Write(record), ..shown }
+    }
+
+    /// What a person is told of a call that came to nothing and is not made again.
+    fn not_again(&self, intent: &Intent) -> Decision {
+        let (id, why) = match &intent.outcome {
+            Some(Outcome::Absent { detail }) => (&intent.client_request_id, detail.as_str()),
+            _ => (&intent.client_request_id, ""),
+        };
         let text = format!(
-            "A call of this request (client request id {id}) came to nothing, but now the VM is not as it was: {} Nothing is sent again. Look at the vault's jobs in the portal, then say in a RequestDecision what became of the call; the VM stays locked for other requests until then.",
-            obstacle.message
+            "A call of this request (client request id {id}) came to nothing, but then the VM was not as it had been: {why} Nothing is sent again. Look at the vault's jobs in the portal, then say in a RequestDecision what became of the call; the VM stays locked for other requests until then."
         );
         let unknown = Obstacle::new(Reason::OutcomeUnknown, text);
-        Box::new(show(self.facts, Standing::Reconciling, &unknown, None, Next::After(BLOCKED)))
+        show(self.facts, Standing::Reconciling, &unknown, None, Next::After(BLOCKED))
     }
 
     /// Whether the item may still show the state before the step that just ended: it lags its job.

@@ -231,6 +231,27 @@ fn given_an_automatic_request_when_its_failover_succeeded_then_the_step_is_kept_
 }
 
 #[test]
+fn given_an_automatic_request_whose_record_was_lost_when_its_failover_is_found_after_valid_until_then_no_commit_is_made()
+ {
+    let found = |hash: &str| {
+        let mut facts = following(automatic());
+        facts.record.as_mut().unwrap().intent.as_mut().unwrap().body_hash = hash.into();
+        facts
+    };
+    let at_the_end = |now| Azure { now, ..with_job(pending(), failover_job(Phase::Succeeded)) };
+    let (early, late) = (Some(at("2026-06-01T08:30:00Z")), Some(at("2026-06-05T00:00:00Z")));
+    for (hash, now, what) in [("", early, "step"), ("hash", early, "step"), ("hash", late, "step"), ("", late, "end")] {
+        assert_eq!(effect(&decide(&found(hash), &at_the_end(now))), what, "{hash} {now:?}");
+    }
+    let ended = end(&found(""), &at_the_end(late));
+    assert_eq!((ended.end, ended.reason, ended.steps.len()), (End::Failed, Reason::CommitFailed, 1));
+    assert!(ended.message.contains("CommitRequest"), "{}", ended.message);
+    let said = after(&found(""), &at_the_end(late));
+    assert_eq!(condition(&said, ConditionType::FailedOver).0, Truth::True);
+    assert_eq!(condition(&said, ConditionType::Committed).0, Truth::False);
+}
+
+#[test]
 fn given_the_commit_job_of_an_automatic_request_when_it_ends_then_the_failover_stands_either_way() {
     let id = call_id(Kind::FailoverRequest, Step::Commit, 1);
     let facts = Facts { record: Some(committing(accepted())), ..facts(automatic()) };

@@ -200,9 +200,14 @@ fn given_anything_speaks_against_it_when_absence_is_judged_then_nothing_is_sent_
 fn given_the_vm_changed_after_the_proof_when_the_second_attempt_is_due_then_nothing_is_sent_and_a_person_must_look() {
     let absent = Some(Outcome::Absent { detail: "nothing".into() });
     for item in [pending(), committed(), reversed()] {
-        let decision = decide(&unresolved(absent.clone()), &Azure { ..azure(item) });
-        assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)));
-        assert_eq!(standing(&decision), Some(Standing::Reconciling));
+        let told = closed(&unresolved(absent.clone()), &azure(item.clone()));
+        // What was said holds, though the VM is as it was again.
+        for item in [item, super::fixture::item()] {
+            let decision = decide(&told, &azure(item));
+            assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)));
+            assert_eq!(standing(&decision), Some(Standing::Reconciling));
+            assert!(message(&decision).contains("Nothing is sent again"), "{}", message(&decision));
+        }
     }
 }
 
@@ -332,7 +337,7 @@ fn given_a_second_attempt_that_did_not_leave_when_its_object_is_deleted_or_the_v
         facts.record.as_mut().unwrap().intent.as_mut().unwrap().attempt = 2;
         let deleted = end(&Facts { request: None, ..facts.clone() }, &azure(item()));
         assert_eq!((deleted.end, deleted.reason), (End::Failed, Reason::Withdrawn), "{outcome:?}");
-        let changed = decide(&facts, &azure(pending()));
+        let changed = decide(&closed(&facts, &azure(pending())), &azure(pending()));
         assert_eq!((effect(&changed), reason(&changed)), ("none", Some(Reason::OutcomeUnknown)), "{outcome:?}");
         let id = facts.record.as_ref().unwrap().intent.as_ref().unwrap().client_request_id.clone();
         let word =
