@@ -9,6 +9,7 @@ use crate::walk::LOOP;
 use crate::{azure, course};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::io::Write;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_is_upgraded_rolled_back_and_gone_and_loses_nothing() {
@@ -22,6 +23,7 @@ async fn a_release_is_upgraded_rolled_back_and_gone_and_loses_nothing() {
     end_failover(&stage, &job).await;
     course::whole_loop(&stage).await;
     all_were_seen_to_end_well(&watch).await;
+    what_is_asked_for_is_enough(&stage).await;
     course::secret_and_decision(&stage).await;
     azure::acts(&stage.sim).await;
     grants_are_what_is_used(&stage).await;
@@ -87,6 +89,16 @@ async fn all_were_seen_to_end_well(watch: &KstatusWatch) {
         if LOOP.iter().all(well) { Ok(()) } else { Err(format!("{seen:#?}")) }
     })
     .await;
+}
+
+/// The memory that the chart asks for holds what a replica takes after the whole loop.
+async fn what_is_asked_for_is_enough(stage: &Stage) {
+    let deployment = stage.plane.get(NAME, "deployment", NAME).await;
+    let asked = deployment["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]["memory"].clone();
+    let asked: u64 = asked.as_str().unwrap().trim_end_matches("Mi").parse().unwrap();
+    let resident = stage.resident();
+    writeln!(std::io::stderr(), "resident after the loop: {resident:?} MiB of {asked} asked for").ok();
+    assert!(resident.iter().all(|mib| (1..=asked).contains(mib)), "{resident:?} MiB of {asked}");
 }
 
 async fn no_role_no_token(stage: &Stage) {

@@ -87,6 +87,16 @@ impl Stage {
         (process, health, metrics)
     }
 
+    /// How much memory each replica holds, in MiB.
+    pub fn resident(&self) -> Vec<u64> {
+        let kib = |process: &Supervised| {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap()
+        };
+        self.replicas.iter().map(|replica| kib(&replica.process) / 1024).collect()
+    }
+
     /// How often Azure has answered with this HTTP status, by the metrics of all replicas.
     pub async fn answers(&self, status: u16) -> u64 {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
