@@ -207,12 +207,15 @@ impl Case<'_> {
 
     /// What a person is told of a call that came to nothing and is not made again.
     fn not_again(&self, intent: &Intent) -> Decision {
-        let (id, why) = match &intent.outcome {
-            Some(Outcome::Absent { detail }) => (&intent.client_request_id, detail.as_str()),
-            _ => (&intent.client_request_id, ""),
+        let id = &intent.client_request_id;
+        let why = match &intent.outcome {
+            Some(Outcome::Absent { detail }) => {
+                format!("came to nothing, but then the VM was not as it had been: {detail}")
+            }
+            _ => "was not taken, which came out only after it was said that it is not sent again.".to_owned(),
         };
         let text = format!(
-            "A call of this request (client request id {id}) came to nothing, but then the VM was not as it had been: {why} Nothing is sent again. Look at the vault's jobs in the portal, then say in a RequestDecision what became of the call; the VM stays locked for other requests until then."
+            "A call of this request (client request id {id}) {why} Nothing is sent again. Look at the vault's jobs in the portal, then say in a RequestDecision what became of the call; the VM stays locked for other requests until then."
         );
         let unknown = Obstacle::new(Reason::OutcomeUnknown, text);
         show(self.facts, Standing::Reconciling, &unknown, None, Next::After(BLOCKED))

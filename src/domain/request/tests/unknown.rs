@@ -287,6 +287,18 @@ fn given_a_call_said_to_be_unknown_when_it_could_be_proven_to_have_come_to_nothi
 }
 
 #[test]
+fn given_a_second_attempt_said_to_be_unknown_when_it_comes_out_that_it_did_not_leave_then_it_is_not_made_again() {
+    for outcome in [not_sent(), throttled()] {
+        let mut facts = unresolved(outcome.clone());
+        let intent = facts.record.as_mut().unwrap().intent.as_mut().unwrap();
+        (intent.attempt, intent.last) = (2, true);
+        let decision = decide(&facts, &azure(item()));
+        assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)), "{outcome:?}");
+        assert!(message(&decision).contains("was not taken"), "{}", message(&decision));
+    }
+}
+
+#[test]
 fn given_a_409_when_nothing_came_of_it_then_it_is_not_made_again() {
     let facts = unresolved(unknown_outcome());
     let record = facts.record.as_ref().map(Record::without_further_attempt);
