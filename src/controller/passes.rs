@@ -56,6 +56,11 @@ pub fn news<K: Resource<DynamicType = ()> + Reported>(object: &DeserializeGuard<
     Some(hasher.finish())
 }
 
+/// The object, unless it is being deleted: what it asks for is taken back then, however long something keeps it there.
+pub fn unless_deleted<K: Resource>(object: Option<K>) -> Option<K> {
+    object.filter(|object| object.meta().deletion_timestamp.is_none())
+}
+
 fn reported(generation: Option<i64>) -> bool {
     generation.is_some_and(|g| g >= 0)
 }

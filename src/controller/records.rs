@@ -4,12 +4,13 @@ use super::convert::record::{claim_from, claim_object, record_from, record_objec
 use crate::api::v1alpha1::{ItemRecord, RequestClaim};
 use crate::domain::ids::{ItemKey, RequestKey};
 use crate::domain::observed::Claim;
-use crate::domain::record::Record;
+use crate::domain::record::{PROTOCOL, Record};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::client::Body;
 use kube::{Client, Resource};
+use serde_json::Value;
 use std::time::Duration;
 
 /// Why a record or claim could not be read or written.
@@ -100,8 +101,7 @@ impl Records {
         if !ok {
             return Err(RecordError::Unreadable(format!("the API server answered {status} to the read of a record")));
         }
-        let object: ItemRecord = serde_json::from_slice(&bytes).map_err(|e| RecordError::Unreadable(e.to_string()))?;
-        Ok(Some(held(object, date)?))
+        Ok(Some(held(&bytes, date)?))
     }
 
     /// Creates an empty record; it may exist already.
@@ -155,11 +155,27 @@ impl Records {
     }
 }
 
-fn held(object: ItemRecord, date: Option<Timestamp>) -> Result<Held, RecordError> {
-    let created = object.metadata.creation_timestamp.as_ref().map(|t| t.0);
+fn held(body: &[u8], date: Option<Timestamp>) -> Result<Held, RecordError> {
+    let (meta, record) = understood(body).or_else(|why| anothers(body).ok_or(why)).map_err(RecordError::Unreadable)?;
+    let created = meta.creation_timestamp.as_ref().map(|t| t.0);
     let age = created.zip(date).map(|(created, now)| now.duration_since(created)).unwrap_or(SignedDuration::ZERO);
-    let record = record_from(&object).map_err(RecordError::Unreadable)?;
-    Ok(Held { meta: object.metadata, record, age: Duration::try_from(age).unwrap_or_default() })
+    Ok(Held { meta, record, age: Duration::try_from(age).unwrap_or_default() })
+}
+
+fn understood(body: &[u8]) -> Result<(ObjectMeta, Record), String> {
+    let object: ItemRecord = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let record = record_from(&object)?;
+    Ok((object.metadata, record))
+}
+
+/// Of a record in words that this version does not know: for which item it is, and which protocol it follows, if that is
+/// another one. It is held, and never written, so what else it says is not needed.
+fn anothers(body: &[u8]) -> Option<(ObjectMeta, Record)> {
+    const UNDERSTOOD_BY_ALL: [&str; 3] = ["protocol", "vaultId", "itemName"];
+    let mut object: Value = serde_json::from_slice(body).ok()?;
+    object.get_mut("spec")?.as_object_mut()?.retain(|field, _| UNDERSTOOD_BY_ALL.contains(&field.as_str()));
+    let short = serde_json::to_vec(&object).ok()?;
+    understood(&short).ok().filter(|(_, record)| record.protocol != PROTOCOL)
 }
 
 /// The time in an HTTP `Date` header.
@@ -176,5 +192,33 @@ mod tests {
         let time = http_date("Tue, 24 Nov 2026 06:07:10 GMT").map(|t| t.to_string());
         assert_eq!(time.as_deref(), Some("2026-11-24T06:07:10Z"));
         assert_eq!(http_date("yesterday"), None);
+    }
+
+    /// A record as the API server gives it, of that protocol and with an intent in that step.
+    fn stored(protocol: u32, step: &str) -> Vec<u8> {
+        let intent = serde_json::json!({
+            "nonce": "n", "step": step, "ordinal": 0, "attempt": 1, "clientRequestId": "id", "t0": "2026-11-24T06:07:10Z",
+        });
+        let spec = serde_json::json!({"protocol": protocol, "vaultId": "v", "itemName": "i", "intent": intent});
+        let metadata = serde_json::json!({"name": "r", "resourceVersion": "7"});
+        let kind = ("asr-operator.io/v1alpha1", "ItemRecord");
+        serde_json::to_vec(
+            &serde_json::json!({"apiVersion": kind.0, "kind": kind.1, "metadata": metadata, "spec": spec}),
+        )
+        .unwrap_or_default()
+    }
+
+    #[test]
+    fn given_a_record_of_another_protocol_when_it_has_words_of_its_own_then_its_protocol_is_told() {
+        let read = held(&stored(PROTOCOL + 1, "Evacuate"), None).map(|held| (held.record, held.meta.resource_version));
+        let want = Record { protocol: PROTOCOL + 1, ..Record::empty("v", "i") };
+        assert!(matches!(&read, Ok((record, Some(version))) if *record == want && version == "7"), "{read:?}");
+    }
+
+    #[test]
+    fn given_a_record_of_this_protocol_when_it_has_an_unknown_word_then_it_is_no_record() {
+        let read = held(&stored(PROTOCOL, "Evacuate"), None);
+        assert!(matches!(&read, Err(RecordError::Unreadable(why)) if why.contains("Evacuate")), "{read:?}");
+        assert!(held(&stored(PROTOCOL, "Failover"), None).is_ok_and(|held| held.record.intent.is_some()));
     }
 }

@@ -4,6 +4,7 @@ use super::acting;
 use super::context::Context;
 use super::convert::status::{VmExtras, parse_signed, vm_status};
 use super::events::Shown;
+use super::passes::unless_deleted;
 use super::request::PassError;
 use super::share;
 use super::stores::any;
@@ -103,7 +104,7 @@ async fn vault_of(
 ) -> Result<(Option<RecoveryVault>, Option<Arc<VaultHandle>>), kube::Error> {
     let namespace = vm.namespace().unwrap_or_default();
     let api: Api<RecoveryVault> = Api::namespaced(Client::clone(&ctx.kube), &namespace);
-    let vault = api.get_opt(&vm.spec.vault_ref.name).await?;
+    let vault = unless_deleted(api.get_opt(&vm.spec.vault_ref.name).await?);
     Ok((vault, ctx.vaults.get(&(namespace, vm.spec.vault_ref.name.clone()))))
 }
 

@@ -10,6 +10,7 @@ use super::convert::request::{VerbOf, request_from};
 use super::convert::status::{claimed_item_id, request_status};
 use super::events::Shown;
 use super::machine::Moment;
+use super::passes::unless_deleted;
 use super::records::{Held, RecordError};
 use super::stores::Waiting;
 use super::vault::VaultHandle;
@@ -166,7 +167,7 @@ async fn again<K: VerbOf>(
     let key = &observed.facts.key;
     let api: Api<K> = Api::namespaced(ctx.kube.clone(), &key.namespace);
     let (object, target) = tokio::join!(api.get_opt(&key.name), vm(ctx, &key.namespace, Some(&named.name)));
-    Ok(Some((object?, target?.0)))
+    Ok(Some((unless_deleted(object?), target?.0)))
 }
 
 /// What people said of the request, where that can change anything.
@@ -189,7 +190,7 @@ async fn observe<K: VerbOf>(
     ctx.stores.ready().await;
     let api: Api<K> = Api::namespaced(ctx.kube.clone(), &key.namespace);
     // The status is written over this version: all that it says must have been read later.
-    let object = api.get_opt(&key.name).await?;
+    let object = unless_deleted(api.get_opt(&key.name).await?);
     let parsed = object.as_ref().map(|o| request_from(o, key)).transpose();
     let vm_name = object.as_ref().map(|o| o.request_spec().replicated_vm.to_owned());
     let (named, remembered) = tokio::join!(vm(ctx, &key.namespace, vm_name.as_deref()), remembered(ctx, key));
@@ -243,9 +244,9 @@ async fn vm(ctx: &Context, namespace: &str, name: Option<&str>) -> Result<Target
         return Ok((Err(Obstacle::new(Reason::VmNotFound, "The request's object is gone.")), None));
     };
     let api: Api<ReplicatedVm> = Api::namespaced(ctx.kube.clone(), namespace);
-    let Some(object) = api.get_opt(name).await? else {
+    let Some(object) = unless_deleted(api.get_opt(name).await?) else {
         let text = format!(
-            "There is no ReplicatedVm {name} in the namespace {namespace}. Create it, or create a new request that names another."
+            "There is no ReplicatedVm {name} in the namespace {namespace}, or it is being deleted. Create it, or create a new request that names another."
         );
         return Ok((Err(Obstacle::new(Reason::VmNotFound, text)), None));
     };
@@ -273,11 +274,11 @@ fn handle(ctx: &Context, facts: &Facts, vm: Option<&NamedVm>) -> Option<Arc<Vaul
     of_it.or_else(|| ctx.vaults.of_vault(&record.vault_id, &facts.key.namespace))
 }
 
-/// `key`'s request and the others that name the same ReplicatedVm and have not ended.
+/// `key`'s request and the others that name the same ReplicatedVm, have not ended and are not being deleted.
 fn line(ctx: &Context, key: &RequestKey, vm: Option<&str>, record: Option<&Record>) -> Vec<Waiting> {
     let ended = |k: &RequestKey| record.and_then(|r| r.consumed(k)).is_some_and(|c| c.result.is_some());
     let all = vm.map(|vm| ctx.stores.requests_of(&key.namespace, vm)).unwrap_or_default();
-    all.into_iter().filter(|w| w.key == *key || !(w.ended || ended(&w.key))).collect()
+    all.into_iter().filter(|w| w.key == *key || !(w.ended || w.deleted || ended(&w.key))).collect()
 }
 
 fn in_line(waiting: &Waiting) -> InLine<'_> {
@@ -306,6 +307,10 @@ async fn act<K: VerbOf>(
             let (Some(handle), Some(item)) = (&observed.handle, azure.item.as_ref().and_then(Reading::known)) else {
                 return Ok(());
             };
+            // Its identity may have been replaced since it was taken: the next pass acts by the new one.
+            if ctx.vaults.get(&handle.key).is_none_or(|now| !Arc::ptr_eq(&now, handle)) {
+                return Ok(());
+            }
             send::send(ctx, handle, held, record, call, item, observed.began).await?;
         }
         (Effect::Write(_) | Effect::Send(..), None) => {}

@@ -104,7 +104,8 @@ fn switch(input: &SwitchInput) -> SwitchProtection {
 /// Writes the intent. When the answer is lost, the record is read again: the intent stands only if the nonce is ours.
 async fn write_intent(ctx: &Context, held: &Held, record: &Record) -> Result<Option<Held>, RecordError> {
     let error = match ctx.records.replace(held, record).await {
-        Ok(open) => return Ok(Some(open)),
+        Ok(open) if is_ours(&open, record) => return Ok(Some(open)),
+        Ok(_) => return Err(RecordError::NotKept),
         Err(error) => error,
     };
     let again = ctx.records.read(&ItemKey::new(&record.vault_id, &record.item_name)).await?;

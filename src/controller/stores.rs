@@ -77,6 +77,8 @@ pub struct Waiting {
     pub vault: Option<String>,
     /// Its status says that it ended.
     pub ended: bool,
+    /// It is being deleted.
+    pub deleted: bool,
     /// What it waits for, by its status.
     pub waits_for: Option<Reason>,
     /// What its status says of it.
@@ -206,6 +208,7 @@ fn waiting<K: Request>(request: &K, kind: Kind) -> Waiting {
         created: request.meta().creation_timestamp.as_ref().map(|t| t.0),
         vault: request.request_status().and_then(|s| s.target.as_ref()?.vault_id.clone()),
         ended,
+        deleted: request.meta().deletion_timestamp.is_some(),
         waits_for: waits.and_then(|c| Reason::parse(&c.reason)),
         reason: ready.and_then(|c| Reason::parse(&c.reason)),
         source_left,

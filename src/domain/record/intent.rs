@@ -76,7 +76,7 @@ impl Intent {
     pub fn may_be_decided(&self) -> bool {
         match self.outcome {
             None | Some(Outcome::Unknown { .. } | Outcome::Absent { .. }) => true,
-            Some(Outcome::NotSent { .. } | Outcome::Throttled { .. }) => self.was_made(),
+            Some(Outcome::NotSent { .. } | Outcome::Throttled { .. }) => self.was_made() || self.last,
             Some(Outcome::Accepted { .. } | Outcome::Refused { .. }) => false,
         }
     }

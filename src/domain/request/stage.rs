@@ -106,6 +106,8 @@ fn held_stage(facts: &Facts, record: &Record, request: Option<&Request>) -> Stag
             }
             match request {
                 Some(_) => verify(intent.step),
+                // What was left to a person is theirs to say, also without the object.
+                None if intent.last && intent.was_made() => Stage::Resolve,
                 None => let_go(record),
             }
         }

@@ -1,6 +1,6 @@
 //! Steps 1 to 4 of the protocol for one call: look back, check the item, choose the point, open the intent.
 
-use super::super::ids::Step;
+use super::super::ids::{MAX_ATTEMPTS, Step};
 use super::super::item::{self, Item, Obstacle, Side};
 use super::super::job::{Job, JobId};
 use super::super::observed::{Azure, Claim, Facts, Reading, Request, Unreadable, Vm};
@@ -53,6 +53,28 @@ pub(super) fn decide(facts: &Facts, azure: &Azure, step: Step) -> Decision {
         Ok(case) => case.decide(),
         Err((obstacle, next)) => validity::not_ready(facts, azure, obstacle, next),
     }
+}
+
+/// What a person is told of a call of which nothing came, and which is not made again.
+fn not_again(facts: &Facts, record: &Record, intent: &Intent) -> Decision {
+    let id = &intent.client_request_id;
+    let why = match &intent.outcome {
+        Some(Outcome::Absent { detail }) => {
+            format!("came to nothing, but then the VM was not as it had been: {detail}")
+        }
+        _ => "was not taken, which came out only after it was said that it is not sent again.".to_owned(),
+    };
+    let text = format!(
+        "A call of this request (client request id {id}) {why} Nothing is sent again. Look at the vault's jobs in the portal, then say in a RequestDecision what became of the call; the VM stays locked for other requests until then."
+    );
+    let unknown = Obstacle::new(Reason::OutcomeUnknown, text);
+    let unknown = if has_finished(facts, record) { standing(record, unknown) } else { unknown };
+    wait(facts, &unknown, Next::After(BLOCKED))
+}
+
+/// Whether no further attempt follows one of which nothing came.
+fn is_last(intent: &Intent) -> bool {
+    intent.last || (is_absent(intent) && intent.attempt >= MAX_ATTEMPTS)
 }
 
 /// Whether the call was made once, and provably came to nothing.
@@ -133,8 +155,8 @@ impl Case<'_> {
         if let Some(decision) = self.adopted() {
             return decision;
         }
-        if let Some(intent) = self.before().filter(|intent| intent.last && intent.was_made() && !self.started()) {
-            return self.not_again(intent);
+        if let Some(intent) = self.before().filter(|intent| is_last(intent)) {
+            return not_again(self.facts, self.record, intent);
         }
         // What will be told soon is waited for; what never will be ends with the request's validity.
         if let Err(decision) = self.unexplained(|job| !(job.detailed && job.is_over())) {
@@ -203,22 +225,6 @@ impl Case<'_> {
         let obstacle = Obstacle::new(Reason::Resolving, text);
         let shown = show(self.facts, Standing::Reconciling, &obstacle, None, Next::Now);
         Decision { effect: Effect::Write(record), ..shown }
-    }
-
-    /// What a person is told of a call that came to nothing and is not made again.
-    fn not_again(&self, intent: &Intent) -> Decision {
-        let id = &intent.client_request_id;
-        let why = match &intent.outcome {
-            Some(Outcome::Absent { detail }) => {
-                format!("came to nothing, but then the VM was not as it had been: {detail}")
-            }
-            _ => "was not taken, which came out only after it was said that it is not sent again.".to_owned(),
-        };
-        let text = format!(
-            "A call of this request (client request id {id}) {why} Nothing is sent again. Look at the vault's jobs in the portal, then say in a RequestDecision what became of the call; the VM stays locked for other requests until then."
-        );
-        let unknown = Obstacle::new(Reason::OutcomeUnknown, text);
-        show(self.facts, Standing::Reconciling, &unknown, None, Next::After(BLOCKED))
     }
 
     /// Whether the item may still show the state before the step that just ended: it lags its job.

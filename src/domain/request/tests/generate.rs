@@ -11,7 +11,7 @@ use super::super::super::item::{Active, Direction, Item, Naming, Obstacle, Scena
 use super::super::super::job::{Job, JobId, Phase};
 use super::super::super::observed::{Adoption, Azure, Facts, Limits, Reading, Request};
 use super::super::super::point::{Point, PointChoice, PointKind, PointType};
-use super::super::super::record::{End, Outcome, Owner, PointRef, Record};
+use super::super::super::record::{End, Intent, Outcome, Owner, PointRef, Record};
 use super::super::super::reprotect::{Overrides, Reprotect};
 use super::fixture::*;
 use jiff::{SignedDuration, Timestamp};
@@ -131,7 +131,7 @@ fn record(me: RequestKey) -> BoxedStrategy<Record> {
     let held = {
         let mine = mine.clone();
         (outcome(), weighted(0.3, point_ref()), weighted(0.9, time())).prop_map(move |(outcome, point, t0)| {
-            let intent = super::super::super::record::Intent { point, t0, ..intent(kind, step, outcome) };
+            let intent = Intent { point, t0, ..intent(kind, step, outcome) };
             Record::empty(VAULT, "app01-item").open(&mine, intent, now()).unwrap()
         })
     };
@@ -163,7 +163,12 @@ fn record(me: RequestKey) -> BoxedStrategy<Record> {
         1 => forgotten,
         3 => between,
     ];
-    (any, protocol).prop_map(|(record, protocol)| Record { protocol, ..record }).boxed()
+    (any, protocol, weighted(0.2, Just(())))
+        .prop_map(|(record, protocol, last)| {
+            let intent = record.intent.clone().map(|intent| Intent { last: last.is_some(), ..intent });
+            Record { protocol, intent, ..record }
+        })
+        .boxed()
 }
 
 fn facts_of(request: Request) -> BoxedStrategy<Facts> {

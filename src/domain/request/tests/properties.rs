@@ -217,6 +217,14 @@ proptest! {
     }
 
     #[test]
+    fn what_was_said_not_to_be_sent_again_is_not_sent_again((facts, azure) in world()) {
+        let open = facts.record.as_ref().filter(|r| holds_own(&facts, r)).and_then(|r| r.intent.as_ref());
+        if open.is_some_and(|intent| intent.last) {
+            prop_assert!(!matches!(decide(&facts, &azure).effect, Effect::Send(..)));
+        }
+    }
+
+    #[test]
     fn one_of_the_trio_holds_and_every_condition_is_there((facts, azure) in world()) {
         let decision = decide(&facts, &azure);
         prop_assert_eq!(decision.view.is_some(), facts.request.is_some());

@@ -255,6 +255,18 @@ fn absent() -> Option<Outcome> {
     Some(Outcome::Absent { detail: "nothing".into() })
 }
 
+/// A person's word that the open call of these facts was not executed.
+fn did_not_happen(facts: &Facts) -> PersonDecision {
+    let intent = facts.record.as_ref().and_then(|record| record.intent.as_ref()).unwrap();
+    PersonDecision {
+        name: "word".into(),
+        word: Word::DidNotHappen { client_request_id: intent.client_request_id.clone() },
+        by: "ops".into(),
+        comment: "Looked.".into(),
+        at: None,
+    }
+}
+
 fn throttled() -> Option<Outcome> {
     Some(Outcome::Throttled { retry_after: 30 })
 }
@@ -287,15 +299,46 @@ fn given_a_call_said_to_be_unknown_when_it_could_be_proven_to_have_come_to_nothi
 }
 
 #[test]
-fn given_a_second_attempt_said_to_be_unknown_when_it_comes_out_that_it_did_not_leave_then_it_is_not_made_again() {
-    for outcome in [not_sent(), throttled()] {
+fn given_a_call_said_to_be_unknown_when_it_comes_out_that_it_did_not_leave_then_it_is_not_made_again() {
+    let unread =
+        Azure { jobs: Some(unreadable(Class::Transient)), now: Some(at("2026-06-03T00:00:00Z")), ..azure(item()) };
+    for (outcome, attempt, seen) in [
+        (not_sent(), 1, azure(item())),
+        (throttled(), 1, azure(item())),
+        (not_sent(), 2, azure(item())),
+        (throttled(), 2, azure(item())),
+        (not_sent(), 1, unread.clone()),
+        (absent(), 1, unread.clone()),
+        (absent(), 2, unread),
+    ] {
         let mut facts = unresolved(outcome.clone());
         let intent = facts.record.as_mut().unwrap().intent.as_mut().unwrap();
-        (intent.attempt, intent.last) = (2, true);
-        let decision = decide(&facts, &azure(item()));
+        (intent.attempt, intent.last) = (attempt, true);
+        let decision = decide(&facts, &seen);
         assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)), "{outcome:?}");
-        assert!(message(&decision).contains("was not taken"), "{}", message(&decision));
+        assert!(message(&decision).contains("Nothing is sent again"), "{}", message(&decision));
+        let released = Facts { decisions: vec![did_not_happen(&facts)], ..facts };
+        assert_eq!(end(&released, &seen).reason, Reason::OutcomeDecided, "{outcome:?}");
     }
+}
+
+#[test]
+fn given_a_commit_said_to_be_unknown_when_it_comes_out_that_it_did_not_leave_then_it_is_not_made_again() {
+    let facts = Facts { record: Some(committing(not_sent()).without_further_attempt()), ..facts(automatic()) };
+    let decision = decide(&facts, &azure(pending()));
+    assert_eq!((effect(&decision), reason(&decision)), ("none", Some(Reason::OutcomeUnknown)));
+    let said = message(&decision);
+    assert!(said.contains("The failover stands") && said.contains("Nothing is sent again"), "{said}");
+}
+
+#[test]
+fn given_the_vm_changed_after_the_proof_when_the_object_is_deleted_then_the_vm_stays_locked_until_a_person_speaks() {
+    let facts = unresolved(absent());
+    let record = facts.record.as_ref().map(Record::without_further_attempt);
+    let deleted = Facts { record, request: None, ..facts };
+    assert_eq!(effect(&decide(&deleted, &nothing(Some(600)))), "none");
+    let released = Facts { decisions: vec![did_not_happen(&deleted)], ..deleted };
+    assert_eq!(end(&released, &nothing(Some(600))).reason, Reason::OutcomeDecided);
 }
 
 #[test]

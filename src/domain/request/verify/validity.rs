@@ -5,7 +5,7 @@ use super::super::super::item::Obstacle;
 use super::super::super::observed::{Azure, Facts, Request};
 use super::super::super::record::End;
 use super::super::{Decision, Next, conclude, wait};
-use super::{Case, Intent, SOON, end_unless_sent, has_finished, standing, throttled};
+use super::{Case, Intent, SOON, end_unless_sent, has_finished, is_last, not_again, standing, throttled};
 use jiff::{SignedDuration, Timestamp};
 
 /// What is missing keeps the request waiting; if it holds the item with a call that never left, only until its validUntil.
@@ -13,6 +13,9 @@ pub(super) fn not_ready(facts: &Facts, azure: &Azure, obstacle: Obstacle, next: 
     let Some(record) = facts.record.as_ref().filter(|r| r.held_by(&facts.key)) else {
         return wait(facts, &overdue(facts, azure, obstacle), next);
     };
+    if let Some(intent) = record.intent.as_ref().filter(|intent| is_last(intent)) {
+        return not_again(facts, record, intent);
+    }
     if has_finished(facts, record) {
         return wait(facts, &standing(record, obstacle), next);
     }
