@@ -61,6 +61,53 @@ async fn what_a_failover_would_leave_behind_is_told_and_counted() {
     .await;
 }
 
+/// How often `app01` came to be shown so.
+async fn came_to_be(world: &World, reason: &str) -> Result<f64, String> {
+    let name = format!(r#"transitions_total{{kind="ReplicatedVm",reason="{reason}"}}"#);
+    Ok(series(&world.operator.scrape().await?, &name).unwrap_or_default())
+}
+
+/// A world whose lists come page by page, with one item on each.
+async fn in_pages() -> World {
+    let seed = |seed: &str| format!("{seed}\nbehaviour: {{pageSize: 1}}\n");
+    let world = World::with(Setup { seed, ..Setup::default() }).await;
+    world.wait("ReplicatedVm", "app01", ("Ready", "True", None)).await;
+    world
+}
+
+/// Waits until `app01` was shown as missing, and makes sure that it was never shown as gone.
+async fn is_missing_and_not_gone(world: &World) {
+    eventually(DEADLINE, "an item that is missing", async || {
+        let times = came_to_be(world, "ItemMissing").await?;
+        if times > 0.0 { Ok(()) } else { Err(format!("{:#}", world.get("ReplicatedVm", "app01").await["status"])) }
+    })
+    .await;
+    assert_eq!(came_to_be(world, "ItemNotFound").await, Ok(0.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i25_an_item_that_every_list_lacks_is_not_gone_while_azure_answers_for_it() {
+    let world = in_pages().await;
+    world.sim.faults(json!({"operation": "protectedItems.list", "effect": "losePage", "times": 0})).await;
+    is_missing_and_not_gone(&world).await;
+    world.sim.clear_faults().await;
+    world.wait("ReplicatedVm", "app01", ("Ready", "True", None)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i25_an_item_that_azure_does_not_answer_for_is_not_gone_while_the_next_list_has_it() {
+    let world = in_pages().await;
+    world
+        .sim
+        .faults(json!([
+            {"operation": "protectedItems.get", "effect": "refuse", "status": 404, "times": 0},
+            {"operation": "protectedItems.list", "effect": "losePage"},
+        ]))
+        .await;
+    is_missing_and_not_gone(&world).await;
+    world.wait("ReplicatedVm", "app01", ("Ready", "True", None)).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn i25_an_item_that_is_gone_for_certain_is_not_asked_for_at_every_pass() {
     let world = World::with(Setup::default()).await;

@@ -22,6 +22,7 @@ async fn rule_14_killed_after_azure_accepted_and_before_it_answered_the_job_is_a
     world.operator.kill();
     world.sim.clear_faults().await;
     world.operator.restart().await.unwrap();
+    world.event("Normal", "Resolving").await;
     let done = world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
     assert_eq!(done["status"]["operations"][0]["jobId"], world.sim.accepted().await[0]["jobId"]);
     assert_eq!(world.sent().await.len(), 1);

@@ -20,6 +20,60 @@ async fn rule_12_a_request_deleted_in_mid_run_is_closed_and_its_commit_does_not_
     assert_eq!(world.sent_on(ITEM).await, ["unplannedFailover"]);
 }
 
+/// The manifest with a finalizer of somebody else's: after its deletion it is there until that one lets go.
+fn kept(yaml: &str) -> String {
+    yaml.replacen("metadata: {", "metadata: {finalizers: [example.com/kept], ", 1)
+}
+
+/// Deletes a request that is kept, and makes sure that it is.
+async fn delete_kept(world: &World, name: &str) {
+    world.kubectl(&["delete", "failoverrequest", name, "--wait=false"]).await.expect_success();
+    let object = world.get("FailoverRequest", name).await;
+    assert!(object["metadata"]["deletionTimestamp"].is_string(), "{object:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_12_a_request_that_a_finalizer_keeps_after_its_deletion_is_not_sent_and_holds_up_nobody() {
+    let world = World::new().await;
+    world.apply(format!("{}  suspend: true\n", sample("vm"))).await;
+    world.wait("ReplicatedVm", "app01", ("Reconciling", "True", Some("Suspended"))).await;
+    world.apply(kept(&failover("kept", ""))).await;
+    world.wait("FailoverRequest", "kept", ("Reconciling", "True", Some("Suspended"))).await;
+    delete_kept(&world, "kept").await;
+    world.apply(sample("vm")).await;
+    // The one that is kept was applied first.
+    world.fail_over().await;
+    assert_eq!(world.sent_on(ITEM).await, ["unplannedFailover"]);
+    let record = world.record().await;
+    let ran: Vec<_> = record["spec"]["consumed"].as_array().into_iter().flatten().collect();
+    assert!(ran.len() == 1 && ran[0]["key"]["name"] == FAILOVER, "{record:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_12_a_request_that_a_finalizer_keeps_in_mid_run_is_closed_and_its_commit_does_not_follow() {
+    let world = World::with(slow()).await;
+    world.apply(kept(&failover(FAILOVER, "  commitPolicy: Automatic\n"))).await;
+    world.running(FAILOVER).await;
+    delete_kept(&world, FAILOVER).await;
+    world.job_ends().await;
+    world.released().await;
+    world.operator_acts_elsewhere().await;
+    assert_eq!(world.sent_on(ITEM).await, ["unplannedFailover"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_12_a_vm_that_a_finalizer_keeps_after_its_deletion_is_not_failed_over() {
+    let world = World::new().await;
+    world.delete("replicatedvm", "app01").await;
+    let vm = sample("vm").replacen("metadata:\n", "metadata:\n  finalizers: [example.com/kept]\n", 1);
+    world.apply(vm).await;
+    world.wait("ReplicatedVm", "app01", ("Ready", "True", None)).await;
+    world.kubectl(&["delete", "replicatedvm", "app01", "--wait=false"]).await.expect_success();
+    world.apply(failover(FAILOVER, "")).await;
+    world.wait("FailoverRequest", FAILOVER, ("Reconciling", "True", Some("VmNotFound"))).await;
+    assert!(world.sent().await.is_empty());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn i06_rule_12_every_object_deleted_in_mid_run_and_made_again_leaves_one_call() {
     let world = World::with(slow()).await;

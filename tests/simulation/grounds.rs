@@ -1,5 +1,6 @@
 //! What a call is decided by must not be old: a process that is stopped between its last look at Azure and its intent, for
 //! longer than the window to send in, looks again before it writes one. The age is judged twice, and either place is enough.
+//! And a call has a list of jobs of its own, asked for by the pass that makes it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -75,5 +76,50 @@ fn an_intent_is_not_written_on_grounds_that_became_old_while_the_process_was_sto
         assert!(wrong.is_empty(), "{wrong:#?}\n{}", world.trace.tail(60));
         assert_eq!(stands(&world), Standing::Succeeded, "{}", world.trace.tail(60));
         assert_eq!(script.times.load(Ordering::SeqCst), 0, "it was not stopped: {}", world.trace.tail(60));
+    });
+}
+
+/// Says so when a call leaves whose pass, which begins with the request's claim, has not asked for the list of jobs.
+#[derive(Default)]
+struct ListedBefore {
+    listed: AtomicBool,
+    calls: AtomicU32,
+    without: AtomicU32,
+}
+
+impl Script for ListedBefore {
+    fn fate(&self, crossing: &Crossing) -> Fate {
+        let path = crossing.path.to_lowercase();
+        if crossing.target == Target::Arm && crossing.mutating {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            self.without.fetch_add(u32::from(!self.listed.load(Ordering::SeqCst)), Ordering::SeqCst);
+        } else if crossing.target == Target::Arm && path.ends_with("/replicationjobs") {
+            self.listed.store(true, Ordering::SeqCst);
+        } else if crossing.target == Target::Api && crossing.method == "GET" && path.contains("/requestclaims/") {
+            self.listed.store(false, Ordering::SeqCst);
+        }
+        Fate::Passes
+    }
+}
+
+#[test]
+fn each_call_is_decided_by_a_list_of_jobs_that_its_own_pass_asked_for() {
+    let shapes = Arc::new(Shapes::installed());
+    in_virtual_time(async {
+        let items = vec![item(0, "Protected")];
+        let setup = Setup { items, second_while_stopped: false, job_seconds: 60, ..Setup::default() };
+        let script = Arc::new(ListedBefore::default());
+        let given: Arc<dyn Script> = Arc::<ListedBefore>::clone(&script);
+        let world = World::new(setup, &shapes, |_| given);
+        world.start_replica(0);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        for (verb, name) in [(Verb::Failover, "over"), (Verb::Commit, "commit"), (Verb::Reprotect, "back")] {
+            world.create(0, verb.plural(), request(verb, name, 0));
+            let stands = |world: &World| standing(world.get(0, verb.plural(), name).as_deref());
+            world.eventually(Duration::from_secs(2400), |world| stands(world) != Standing::Open).await;
+            assert_eq!(stands(&world), Standing::Succeeded, "{}", world.trace.tail(60));
+        }
+        let counted = (script.calls.load(Ordering::SeqCst), script.without.load(Ordering::SeqCst));
+        assert_eq!(counted, (3, 0), "calls, and those without a list of their own\n{}", world.trace.tail(60));
     });
 }

@@ -5,7 +5,7 @@
 //! connection and the client that never retries (`asr_client`), a 409 that makes no second attempt, the unexplained job
 //! that stops the resolver, the order of one item's requests and `validUntil` (unit tests of `domain`), and the age
 //! of the grounds of a call, judged in `controller/request.rs` and again in `controller/send.rs` (`grounds`, which fails without
-//! both). That each call has a list of jobs of its own, read after its request, is missed by no test here.
+//! both), and that each call has a list of jobs of its own (`grounds` too).
 
 use std::io::Write;
 use std::sync::Arc;

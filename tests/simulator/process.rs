@@ -18,13 +18,22 @@ struct Program {
 
 impl Program {
     fn start(name: &str) -> Self {
+        Self::with_faults(name, &json!([]))
+    }
+
+    /// With these faults from the start on, from a file.
+    fn with_faults(name: &str, faults: &Value) -> Self {
         let directory = std::env::temp_dir().join(format!("asr-simulator-test-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let seed = directory.join("seed.yaml");
         std::fs::write(&seed, super::harness::SEED).unwrap();
+        let file = directory.join("faults.json");
+        std::fs::write(&file, faults.to_string()).unwrap();
         let mut child = Command::new(env!("CARGO_BIN_EXE_asr-simulator"))
             .args(["serve", "--clock-rate", "60", "--exit-with-stdin", "--seed"])
             .arg(&seed)
+            .arg("--faults")
+            .arg(&file)
             .arg("--ca-out")
             .arg(&directory)
             .stdin(Stdio::piped())
@@ -98,9 +107,7 @@ async fn speaks_tls_by_its_own_ca_and_ends_with_its_parent() {
 
 #[tokio::test]
 async fn a_reset_is_a_lost_connection_and_the_call_was_accepted() {
-    let program = Program::start("reset");
-    let fault = json!({ "operation": "unplannedFailover", "effect": "resetAfter" });
-    program.client.post(program.url("/_sim/faults")).json(&fault).send().await.unwrap();
+    let program = Program::with_faults("reset", &json!([{ "operation": "unplannedFailover", "effect": "resetAfter" }]));
     let error = program.fail_over("app01").await.unwrap_err();
     assert!(error.is_request() && !error.is_connect(), "{error:?}");
     assert!(was_reset(&error), "{error:?}");

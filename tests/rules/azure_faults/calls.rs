@@ -217,6 +217,13 @@ async fn fault_no_token_is_waited_for_and_its_cause_is_told() {
         if said.contains("AADSTS7000215") { Ok(()) } else { Err(said) }
     })
     .await;
+    token(json!({"operation": "token", "effect": "alter", "times": 0, "merge": {"access_token": null}})).await;
+    eventually(DEADLINE, "an answer that is no token", async || {
+        let object = world.get("FailoverRequest", FAILOVER).await;
+        let (told, said) = (reads(&object, "Ready").1.to_owned(), message(&object, "Ready").to_owned());
+        if told == "CredentialsFailed" && !said.contains("AADSTS") { Ok(()) } else { Err(format!("{told}: {said}")) }
+    })
+    .await;
     assert!(world.sent().await.is_empty());
     token(json!({"operation": "token", "effect": "delayAnswer", "millis": 2000})).await;
     world.wait("FailoverRequest", FAILOVER, ("Ready", "True", Some("Succeeded"))).await;
