@@ -1,6 +1,6 @@
 //! Rule 9: what cannot be done is not sent, and the condition says what to do.
 
-use crate::harness::{Pki, eventually, federation, wait_condition};
+use crate::harness::{Pki, federation, wait_condition};
 use crate::world::{DEADLINE, FAILOVER, Setup, World, failover, message, operator, reads, sample, vault_by_secret};
 use serde_json::{Value, json};
 
@@ -182,13 +182,16 @@ async fn rule_09_two_namespaces_that_claim_one_item_do_not_learn_each_others_nam
         vec!["--new-record-quarantine".into(), "0".into(), "--namespace".into(), world.namespace.clone()],
     )
     .await;
-    for manifest in [vault_by_secret(&other), sample("vm").to_owned()] {
+    for manifest in [vault_by_secret(&other), sample("vm").to_owned(), failover(FAILOVER, "")] {
         world.plane.apply(&manifest.replace("namespace: demo", &format!("namespace: {other}"))).await;
     }
     let client = world.plane.client().await;
     let twice = wait_condition(&client, "ReplicatedVm", &other, "app01", stalls("ItemClaimedTwice"), DEADLINE).await;
     assert!(!message(&twice, "Stalled").contains(&world.namespace), "{twice:#}");
-    held(&world, FAILOVER, "", waits("ItemClaimedTwice"), "Delete one of them").await;
+    let held = waits("ItemClaimedTwice");
+    let held = wait_condition(&client, "FailoverRequest", &other, FAILOVER, held, DEADLINE).await;
+    assert!(!message(&held, "Reconciling").contains(&world.namespace), "{held:#}");
+    assert!(world.sent().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
