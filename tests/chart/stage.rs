@@ -44,8 +44,9 @@ impl Stage {
     pub async fn with(seed: &str, further: Value) -> Self {
         let plane = ControlPlane::start(Options { audit: true, ..Options::default() }).await.unwrap();
         plane.create_namespace("demo").await;
-        let sim = Simulator::start(&format!("{seed}\n{}", plane.federation()), 400).await.unwrap();
+        // Helm may have to be built first, and meanwhile the simulated Azure's clock would run on, past every validUntil.
         let helm = Helm::on(plane.kubeconfig_path()).await;
+        let sim = Simulator::start(&format!("{seed}\n{}", plane.federation()), 400).await.unwrap();
         let mut values = values(&sim);
         values.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
         let values = RunDir::create("values").unwrap().write("values.yaml", &values.to_string()).unwrap();
